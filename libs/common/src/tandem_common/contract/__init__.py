@@ -1,0 +1,1 @@
+"""What crosses a wire between services, plugins and the outside: plain frozen models, no I/O."""

@@ -1,0 +1,250 @@
+"""Who may publish and subscribe to what: one NATS user a service, least privilege.
+
+`nats_config` of the CLI and the Helm chart are rendered from this table; tests try what is denied.
+"""
+
+from dataclasses import dataclass
+
+from . import subjects
+
+_JS = "$JS.API"
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """What one NATS user may do; everything else is denied."""
+
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+    allow_responses: bool = False
+
+
+def inbox_prefix(user: str) -> str:
+    """Each user has an inbox of its own, so that nobody reads another's replies."""
+    return f"_INBOX_{user}"
+
+
+def _consume(stream: str) -> tuple[str, ...]:
+    return (
+        f"{_JS}.STREAM.INFO.{stream}",
+        f"{_JS}.CONSUMER.*.{stream}",
+        f"{_JS}.CONSUMER.*.{stream}.>",
+        f"{_JS}.CONSUMER.DURABLE.CREATE.{stream}.>",
+        f"{_JS}.CONSUMER.MSG.NEXT.{stream}.*",
+        f"{_JS}.DIRECT.GET.{stream}",
+        f"{_JS}.DIRECT.GET.{stream}.>",
+        f"{_JS}.STREAM.MSG.GET.{stream}",
+        f"$JS.ACK.{stream}.>",
+    )
+
+
+def _read_bucket(bucket: str, keys: str = ">") -> tuple[str, ...]:
+    stream = f"KV_{bucket}"
+    return (
+        f"{_JS}.STREAM.INFO.{stream}",
+        f"{_JS}.CONSUMER.CREATE.{stream}.*.$KV.{bucket}.{keys}",
+        f"{_JS}.CONSUMER.DELETE.{stream}.>",
+        f"{_JS}.CONSUMER.INFO.{stream}.>",
+        f"{_JS}.DIRECT.GET.{stream}.$KV.{bucket}.{keys}",
+        f"$JS.ACK.{stream}.>",
+        f"$JS.FC.{stream}.>",
+    )
+
+
+def _write_bucket(bucket: str, keys: str = ">") -> tuple[str, ...]:
+    return (*_read_bucket(bucket, keys), f"$KV.{bucket}.{keys}")
+
+
+def _declare(*streams: str) -> tuple[str, ...]:
+    return tuple(
+        f"{_JS}.STREAM.{verb}.{stream}"
+        for stream in streams
+        for verb in ("CREATE", "UPDATE", "INFO")
+    )
+
+
+def _buckets(*buckets: str) -> tuple[str, ...]:
+    return _declare(*(f"KV_{bucket}" for bucket in buckets))
+
+
+_MEDIA = (
+    *_declare(f"OBJ_{subjects.MEDIA}"),
+    f"$O.{subjects.MEDIA}.>",
+    *_consume(f"OBJ_{subjects.MEDIA}"),
+    f"{_JS}.STREAM.PURGE.OBJ_{subjects.MEDIA}",
+)
+_LEASES = (
+    *_buckets(subjects.LEASES, subjects.EPOCHS, subjects.MEMBERS),
+    *_write_bucket(subjects.LEASES),
+    *_write_bucket(subjects.EPOCHS),
+    *_write_bucket(subjects.MEMBERS),
+)
+_COMMON = (f"{_JS}.INFO",)
+
+
+def _leases_of(consumer: str) -> tuple[str, ...]:
+    keys = f"{consumer}.>"
+    return (
+        *_buckets(subjects.LEASES, subjects.EPOCHS, subjects.MEMBERS),
+        *_write_bucket(subjects.LEASES, keys),
+        *_write_bucket(subjects.EPOCHS, keys),
+        *_write_bucket(subjects.MEMBERS, keys),
+    )
+
+
+def _adapter(platform: str) -> Permissions:
+    out_stream = subjects.out_stream(platform)
+    extra: tuple[str, ...] = ()
+    if platform == "webchat":
+        extra = (
+            "webchat.>",
+            "chatlive.>",
+            *_declare(subjects.WEBCHAT),
+            *_consume(subjects.WEBCHAT),
+        )
+    return Permissions(
+        publish=(
+            *_COMMON,
+            f"evt.{platform}.>",
+            f"dlq.out.{platform}.>",
+            *_declare(subjects.EVENTS, out_stream, subjects.DLQ, subjects.TURNS),
+            *_consume(out_stream),
+            *_consume(subjects.TURNS),
+            *_leases_of(f"out-{platform}"),
+            *_buckets(subjects.CFG, subjects.SENT, subjects.CURSORS),
+            *_write_bucket(subjects.SENT, f"{platform}.>"),
+            *_write_bucket(subjects.CURSORS, f"{platform}.>"),
+            *_read_bucket(subjects.CFG, f"bot.{platform}.>"),
+            *_MEDIA,
+            *extra,
+        ),
+        subscribe=(
+            f"{inbox_prefix(f'adapter-{platform}')}.>",
+            f"api.{platform}.>",
+            f"hook.{platform}.>",
+            "$SRV.>",
+        ),
+        allow_responses=True,
+    )
+
+
+def _gateway() -> Permissions:
+    return Permissions(
+        publish=(
+            *_COMMON,
+            "evt.openai.>",
+            "ticket.cancel.*",
+            "relay.v1.>",
+            "router.v1.>",
+            "api.*.*.*",
+            "hook.>",
+            "chatlive.>",
+            "usage.>",
+            "audit.>",
+            "evt.>",  # replay of a dead event by an administrator
+            *_declare(
+                subjects.EVENTS,
+                subjects.TURNS,
+                subjects.TICKETS,
+                subjects.LEDGER,
+                subjects.DLQ,
+                subjects.WEBCHAT,
+                "OUT_openai",
+            ),
+            *_consume(subjects.TURNS),
+            *_consume(subjects.WEBCHAT),
+            *_consume(subjects.DLQ),
+            f"{_JS}.STREAM.MSG.DELETE.{subjects.DLQ}",
+            *_buckets(subjects.CFG),
+            *_write_bucket(subjects.CFG),
+            *_MEDIA,
+        ),
+        subscribe=(
+            f"{inbox_prefix('gateway')}.>",
+            subjects.ALL_TICKET_CHANGES,
+            "evt.>",
+            "out.>",
+            "chatlive.>",
+            "$SRV.>",
+        ),
+        allow_responses=True,
+    )
+
+
+def _router() -> Permissions:
+    return Permissions(
+        publish=(
+            *_COMMON,
+            "out.>",
+            "turn.>",
+            "ticket.open.*",
+            "dlq.evt.>",
+            "api.>",
+            "relay.v1.>",
+            f"{_JS}.STREAM.CREATE.OUT_*".replace("OUT_*", "*"),
+            f"{_JS}.STREAM.UPDATE.*",
+            f"{_JS}.STREAM.INFO.*",
+            f"{_JS}.STREAM.NAMES",
+            f"{_JS}.STREAM.LIST",
+            f"{_JS}.CONSUMER.>",
+            f"{_JS}.DIRECT.GET.>",
+            "$JS.ACK.>",
+            *_LEASES,
+            *_buckets(subjects.CFG),
+            *_read_bucket(subjects.CFG),
+        ),
+        subscribe=(f"{inbox_prefix('router')}.>", "router.v1.>", "$SRV.>"),
+        allow_responses=True,
+    )
+
+
+def _relay() -> Permissions:
+    return Permissions(
+        publish=(
+            *_COMMON,
+            "out.>",
+            "turn.>",
+            "relay.changed.*",
+            "dlq.ticket.>",
+            "api.*.*.set_typing",
+            "audit.>",
+            f"{_JS}.STREAM.CREATE.*",
+            f"{_JS}.STREAM.UPDATE.*",
+            f"{_JS}.STREAM.INFO.*",
+            f"{_JS}.DIRECT.GET.>",
+            *_consume(subjects.TICKETS),
+            *_leases_of("tickets"),
+        ),
+        subscribe=(f"{inbox_prefix('relay')}.>", "relay.v1.>", "$SRV.>"),
+        allow_responses=True,
+    )
+
+
+SERVICE_USERS: tuple[str, ...] = (
+    "gateway",
+    "router",
+    "relay",
+    "box",
+    "adapter-onebot",
+    "adapter-webchat",
+    "admin",
+)
+
+
+def permissions_of(user: str) -> Permissions:
+    """Return what a service's NATS user may do.
+
+    Raises:
+        KeyError: No such user.
+    """
+    if user.startswith("adapter-"):
+        return _adapter(user.removeprefix("adapter-"))
+    return {
+        "gateway": _gateway,
+        "router": _router,
+        "relay": _relay,
+        "box": lambda: Permissions(
+            (), (f"{inbox_prefix('box')}.>", "box.v1.>", "$SRV.>"), allow_responses=True
+        ),
+        "admin": lambda: Permissions((">",), (">",)),
+    }[user]()
