@@ -1,5 +1,6 @@
 """What a message is made of: a closed union on `kind`."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -209,37 +210,25 @@ Component = Annotated[
 ForwardItem.model_rebuild()
 Forward.model_rebuild()
 
-_SPOKEN = {
-    "image": "[image]",
-    "voice": "[voice]",
-    "video": "[video]",
-    "file": "[file]",
-    "forward": "[forwarded messages]",
-    "location": "[location]",
-    "contact": "[contact]",
+_SPOKEN: dict[str, Callable[[Any], str]] = {
+    "text": lambda c: c.text,
+    "markdown": lambda c: c.text,
+    "mention": lambda c: f"@{c.user.name or c.user.id}",
+    "mention_all": lambda _: "@all",
+    "sticker": lambda c: c.emoji or f"[{c.name or 'sticker'}]",
+    "link": lambda c: c.url,
+    "card": lambda c: c.title,
+    "image": lambda c: c.alt or c.name or "[image]",
+    "voice": lambda c: c.alt or c.name or "[voice]",
+    "video": lambda c: c.alt or c.name or "[video]",
+    "file": lambda c: c.alt or c.name or "[file]",
+    "forward": lambda _: "[forwarded messages]",
+    "location": lambda c: c.title or "[location]",
+    "contact": lambda c: c.name or "[contact]",
 }
-
-
-def _said(component: Component) -> str:
-    match component:
-        case Text() | Markdown():
-            return component.text
-        case Mention():
-            return f"@{component.user.name or component.user.id}"
-        case MentionAll():
-            return "@all"
-        case Sticker():
-            return component.emoji or f"[{component.name or 'sticker'}]"
-        case Link():
-            return component.url
-        case Card():
-            return component.title
-        case Image() | Voice() | Video() | File():
-            return component.alt or component.name or _SPOKEN[component.kind]
-        case _:
-            return _SPOKEN.get(component.kind, "")
 
 
 def plain_text(components: tuple[Component, ...]) -> str:
     """Say components as plain text: what a log line, a list or a text-only reader shows."""
-    return "".join(_said(component) for component in components).strip()
+    said = (_SPOKEN[c.kind](c) for c in components if c.kind in _SPOKEN)
+    return "".join(said).strip()

@@ -208,6 +208,11 @@ def connection_key(connection: str) -> str:
     return f"connection.{connection}"
 
 
+def manifest_key(platform: str) -> str:
+    """A platform's manifest in CFG, written by its adapter."""
+    return f"manifest.{platform}"
+
+
 def sent_key(platform: str, bot: str, conversation: str) -> str:
     """A conversation's place in the sent-ledger."""
     return f"{platform}.{bot}.{conversation}"
