@@ -222,6 +222,14 @@ def _relay() -> Permissions:
     )
 
 
+def _box() -> Permissions:
+    return Permissions((), (f"{inbox_prefix('box')}.>", "box.v1.>", "$SRV.>"), allow_responses=True)
+
+
+def _admin() -> Permissions:
+    return Permissions((">",), (">",))
+
+
 SERVICE_USERS: tuple[str, ...] = (
     "gateway",
     "router",
@@ -245,8 +253,6 @@ def permissions_of(user: str) -> Permissions:
         "gateway": _gateway,
         "router": _router,
         "relay": _relay,
-        "box": lambda: Permissions(
-            (), (f"{inbox_prefix('box')}.>", "box.v1.>", "$SRV.>"), allow_responses=True
-        ),
-        "admin": lambda: Permissions((">",), (">",)),
+        "box": _box,
+        "admin": _admin,
     }[user]()

@@ -1,0 +1,1 @@
+"""How a service lives: settings, connections, ordered consumption, health."""

@@ -1,0 +1,140 @@
+"""Outcomes: one message per event on the conversation's `out` subject, stored exactly once.
+
+Every message on an `out` subject carries the highest event sequence of its conversation whose
+outcome is stored. The router commits an event's outcome only beyond that mark and only after the
+subject's last message it has seen, so a second writer (a late owner, a redelivery) is refused by
+the server. What comes later of its own accord (a person's words) is appended, carrying the mark on.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from nats.js.errors import APIError, BadRequestError
+
+from tandem_common.contract import subjects
+from tandem_common.contract.errors import UnavailableError
+from tandem_common.contract.ids import conversation_token
+from tandem_common.contract.outcomes import Outcome
+
+from . import tracing
+from .broker import CONNECTION_ERRORS, Broker, Stored, is_conflict
+
+_REMEMBERED = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a conversation's `out` subject stands."""
+
+    last: int
+    """Stream sequence of its last message; 0: none."""
+    source: int
+    """Highest event sequence whose outcome is stored."""
+
+
+def subject_of(outcome: Outcome) -> str:
+    """Return where an outcome belongs."""
+    place = outcome.conversation
+    token = conversation_token(
+        outcome.platform,
+        outcome.bot,
+        place.chat.id if place else "",
+        place.thread_id if place else "",
+    )
+    return subjects.out(outcome.platform, outcome.bot, token)
+
+
+class OutLog:
+    """Writes outcomes."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._marks: OrderedDict[str, Mark] = OrderedDict()
+
+    async def commit(self, outcome: Outcome, source: int) -> bool:
+        """Store the outcome of the event at stream sequence `source`.
+
+        Returns:
+            True if this call stored it; False if an outcome of that event was stored before.
+
+        Raises:
+            UnavailableError: Not known to be stored; repeating is safe.
+        """
+        subject, stream = subject_of(outcome), subjects.out_stream(outcome.platform)
+        body = outcome.to_json()
+        while True:
+            mark = self._marks.get(subject) or await self.mark(stream, subject)
+            if source <= mark.source:
+                return False
+            if await self._put(subject, body, mark, source, None):
+                return True
+
+    async def append(self, outcome: Outcome, message_id: str) -> int:
+        """Store an outcome that answers no event directly, once per `message_id` (24 hours).
+
+        Returns:
+            Its stream sequence.
+        """
+        subject, stream = subject_of(outcome), subjects.out_stream(outcome.platform)
+        body = outcome.to_json()
+        while True:
+            mark = await self.mark(stream, subject)
+            if await self._put(subject, body, mark, mark.source, message_id):
+                return self._marks[subject].last
+
+    async def mark(self, stream: str, subject: str) -> Mark:
+        """Read where a subject stands."""
+        try:
+            stored = await self._broker.last(stream, subject)
+        except CONNECTION_ERRORS as error:
+            raise UnavailableError(f"NATS is away: {error!r}") from error
+        except APIError as error:
+            raise UnavailableError(f"{stream} cannot be read: {error}") from error
+        return self._remember(subject, _mark_of(stored))
+
+    async def last(self, stream: str, subject: str) -> tuple[Mark, Outcome | None]:
+        """Read a subject's mark and its last outcome."""
+        stored = await self._broker.last(stream, subject)
+        mark = self._remember(subject, _mark_of(stored))
+        return mark, Outcome.read(stored.data) if stored else None
+
+    async def _put(
+        self, subject: str, body: bytes, mark: Mark, source: int, message_id: str | None
+    ) -> bool:
+        headers = {
+            **tracing.outgoing_headers(),
+            subjects.HEADER_TYPE: "outcome",
+            subjects.HEADER_VERSION: subjects.CONTRACT_VERSION,
+            subjects.HEADER_SOURCE_SEQUENCE: str(source),
+            subjects.HEADER_EXPECTED: str(mark.last),
+        }
+        if message_id:
+            headers[subjects.HEADER_MSG_ID] = message_id
+        try:
+            ack = await self._broker.js.publish(subject, body, headers=headers)
+        except BadRequestError as error:
+            self._marks.pop(subject, None)
+            if not is_conflict(error):
+                raise
+            return False
+        except (*CONNECTION_ERRORS, APIError) as error:
+            self._marks.pop(subject, None)
+            raise UnavailableError(f"NATS did not store {subject}: {error!r}") from error
+        self._remember(subject, Mark(ack.seq, source))
+        if ack.duplicate:
+            self._marks.pop(subject, None)
+            self._marks[subject] = Mark(ack.seq, source)
+        return True
+
+    def _remember(self, subject: str, mark: Mark) -> Mark:
+        self._marks[subject] = mark
+        self._marks.move_to_end(subject)
+        if len(self._marks) > _REMEMBERED:
+            self._marks.popitem(last=False)
+        return mark
+
+
+def _mark_of(stored: Stored | None) -> Mark:
+    if stored is None:
+        return Mark(0, 0)
+    return Mark(stored.sequence, int(stored.headers.get(subjects.HEADER_SOURCE_SEQUENCE, "0")))

@@ -1,0 +1,1 @@
+"""What tests of every service need: builders, a clock that is told the time, real servers."""
