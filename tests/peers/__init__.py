@@ -1,0 +1,1 @@
+"""Fakes of the outside: faithful, stateful, and proved by somebody else's client."""
