@@ -1,7 +1,9 @@
 """Rules: per bot, which events under which conditions go to which handler."""
 
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import re2
 from pydantic import Field, TypeAdapter, field_validator
 
 from .base import ContractModel, Timestamp
@@ -23,6 +25,18 @@ class TextCondition(ContractModel):
     regex: str | None = Field(default=None, max_length=500)
     case_sensitive: bool = False
 
+    @field_validator("regex")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        # RE2: linear in the text's length, so that no user's message can stall a router.
+        if value is not None:
+            try:
+                re2.compile(value)
+            except re2.error as error:
+                said = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
+                raise ValueError(f"not an RE2 regular expression: {said}") from error
+        return value
+
 
 class Schedule(ContractModel):
     """Times of the week in one time zone; `end` before `start` runs past midnight."""
@@ -32,6 +46,17 @@ class Schedule(ContractModel):
     start: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "09:00"
     end: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "18:00"
     negate: bool = False
+
+    @field_validator("timezone")
+    @classmethod
+    def _exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(
+                f"no time zone is called {value!r} (IANA names: Europe/Berlin)"
+            ) from error
+        return value
 
 
 class When(ContractModel):
@@ -139,7 +164,7 @@ class Rule(ContractModel):
     priority: int = Field(default=0, ge=-1000, le=1000)
     enabled: bool = True
     description: str = Field(default="", max_length=500)
-    events: tuple[str, ...] = Field(default=("message.received",), min_length=1)
+    events: tuple[str, ...] = Field(default=("message.received",), min_length=1, max_length=50)
     when: When = When()
     handler: HandlerRef
     then: Literal["stop", "continue"] = "stop"

@@ -11,7 +11,6 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import nats.micro.service
@@ -527,5 +526,4 @@ def _security(settings: ServiceSettings) -> NatsSecurity | None:
     tls = ssl.create_default_context(cafile=settings.nats_tls_ca) if settings.nats_tls_ca else None
     if not settings.nats_nkey_file:
         return NatsSecurity(ssl_context=tls) if tls else None
-    seed = Path(settings.nats_nkey_file).read_text(encoding="utf-8").strip()
-    return NatsNKey(seed, ssl_context=tls)
+    return NatsNKey(settings.nats_nkey_file, ssl_context=tls)

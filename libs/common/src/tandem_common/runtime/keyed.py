@@ -93,6 +93,7 @@ class _Shard:
     in_hand: dict[int, None] = field(default_factory=dict)
     queues: dict[str, deque[Msg]] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    puller: asyncio.Task[None] | None = None
 
 
 @dataclass(frozen=True)
@@ -346,11 +347,12 @@ class KeyedConsumer:
             )
 
     def _close(self, shard: _Shard) -> None:
-        """Take nothing new. Running handlers end by themselves: cutting one in mid-send would
-        leave an unknown outcome where there need be none.
-        """
+        # Running handlers end by themselves: cutting one in mid-send would leave an unknown
+        # outcome where there need be none.
         self._held.pop(shard.name, None)
         shard.is_stopping = True
+        if shard.puller is not None:
+            shard.puller.cancel()
         for queue in shard.queues.values():
             queue.clear()
         if shard.subscription is not None:
@@ -369,9 +371,7 @@ class KeyedConsumer:
 
         shard.subscription = await self._broker.nc.subscribe(shard.inbox, cb=take)
         await self._pull(shard)
-        task = asyncio.create_task(self._keep_pulling(shard))
-        shard.tasks.add(task)
-        task.add_done_callback(shard.tasks.discard)
+        shard.puller = asyncio.create_task(self._keep_pulling(shard))
 
     async def _keep_pulling(self, shard: _Shard) -> None:
         """Ask again when the server has gone quiet: a pull dies with the server."""

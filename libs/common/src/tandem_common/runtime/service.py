@@ -92,5 +92,7 @@ def run(building: Service | Coroutine[Any, Any, Service]) -> None:
             tracing.configure_tracing(settings.service, settings.trace_sample)
             runner.run(_live(service))
     except TandemError as error:
-        log.error("service_failed", code=error.code, error=error.message)
+        log.error(  # noqa: TRY400 - one clear line, not a traceback
+            "service_failed", code=error.code, error=error.message
+        )
         sys.exit(1)

@@ -1,0 +1,1 @@
+"""The whole house on one machine: servers and services as children of one process."""
