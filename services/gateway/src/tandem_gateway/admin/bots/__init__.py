@@ -1,0 +1,1 @@
+"""Bots: accounts on platforms."""

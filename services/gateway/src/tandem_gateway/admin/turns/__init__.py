@@ -1,0 +1,1 @@
+"""Turns: what is known of an answer, as it comes."""

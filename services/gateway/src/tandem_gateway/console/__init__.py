@@ -1,0 +1,1 @@
+"""The console: a single page, served as it lies here."""

@@ -1,0 +1,1 @@
+"""The OpenAI door: `/v1`."""

@@ -1,0 +1,5 @@
+"""HTTP of the OpenAI door."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/v1")

@@ -1,0 +1,1 @@
+"""The web chat: a page, a socket, an embeddable widget."""
