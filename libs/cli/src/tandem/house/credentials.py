@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import nkeys
+import nkeys  # type: ignore[import-untyped]
+
 from tandem_common.contract.permissions import SERVICE_USERS
 
 from .files import private_folder, read_json, write_json, write_private

@@ -1,0 +1,3 @@
+from stub_service import main
+
+main("adapters")
