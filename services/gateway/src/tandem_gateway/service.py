@@ -16,12 +16,14 @@ from .boot import Following, Memory, expected_config
 from .keys import KeyIndex
 from .live import LiveFeed
 from .manifests import ManifestBook
+from .media_links import MediaLinks
 from .outbox import OutboxPublisher
 from .security.limiter import FailureLimiter
 from .settings import GatewaySettings
 from .snapshot import ConfigSnapshot
 from .state import GatewayState
 from .webchat.hub import ChatHub
+from .webchat.pace import Pace
 
 PACKAGE = "tandem_gateway"
 _FAILURES_OF_AN_ADDRESS = 30
@@ -50,7 +52,10 @@ def wire(settings: GatewaySettings, clock: Clock | None = None) -> GatewayState:
         http=GuardedClient(allow_private=settings.allow_private_urls),
         media=MediaStore(broker, max_bytes=settings.upload_bytes),
         live=LiveFeed(broker),
+        links=MediaLinks(settings),
         chat=ChatHub(broker),
+        chat_pace=Pace(clock, burst=10, per_s=1),
+        upload_pace=Pace(clock, burst=10, per_s=0.5),
         limiter=FailureLimiter(clock),
         address_limiter=FailureLimiter(clock, free=_FAILURES_OF_AN_ADDRESS),
     )

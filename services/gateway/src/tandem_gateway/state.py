@@ -16,11 +16,13 @@ from tandem_common.runtime.sealing import Sealer
 from .keys import KeyIndex
 from .live import LiveFeed
 from .manifests import ManifestBook
+from .media_links import MediaLinks
 from .outbox import OutboxPublisher
 from .security.limiter import FailureLimiter
 from .settings import GatewaySettings
 from .snapshot import ConfigSnapshot
 from .webchat.hub import ChatHub
+from .webchat.pace import Pace
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,10 @@ class GatewayState:
     http: GuardedClient
     media: MediaStore
     live: LiveFeed
+    links: MediaLinks
     chat: ChatHub
+    chat_pace: Pace
+    upload_pace: Pace
     limiter: FailureLimiter
     """Failures of one account from one address."""
     address_limiter: FailureLimiter

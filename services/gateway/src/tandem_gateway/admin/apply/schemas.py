@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from tandem_common.contract.base import ContractModel
+from tandem_common.contract.ids import BotId
 from tandem_gateway.admin.bots.schemas import BotCreate
 from tandem_gateway.admin.connections.schemas import ConnectionCreate
 
@@ -20,6 +21,8 @@ class Declared(ContractModel):
 
     bots: tuple[DeclaredBot, ...] = Field(default=(), max_length=1000)
     connections: tuple[ConnectionCreate, ...] = Field(default=(), max_length=1000)
+    rules: dict[BotId, tuple[Any, ...]] = Field(default_factory=dict)
+    """Rules by bot: the same as `rules` of a bot, also for bots declared elsewhere."""
     dry_run: bool = False
     """Say what would change, and change nothing."""
     prune: bool = False

@@ -47,6 +47,13 @@ class Applying:
         for index, bot in enumerate(declared.bots):
             with _located(f"bots[{index}]"):
                 await self._bot(bot)
+        for bot_id, given in declared.rules.items():
+            row = await bot_rows.find(self._session, bot_id, lock=True)
+            if row is None:
+                field = f"rules.{bot_id}"
+                raise InvalidInputError(f"{field}: there is no such bot.", field=field)
+            with _located(bot_id):
+                await self._rules(row, given)
         for index, connection in enumerate(declared.connections):
             with _located(f"connections[{index}]"):
                 await self._connection(connection)

@@ -15,6 +15,7 @@ from tandem_common.contract.transcripts import (
     Transcript,
 )
 from tandem_gateway.admin.door import Gateway, admin_router, answer, path_id, permit, shown
+from tandem_gateway.media_links import media_response
 from tandem_gateway.security.principals import Principal
 from tandem_gateway.state import GatewayState
 
@@ -67,3 +68,12 @@ async def read_messages(
     """Read the newest messages before `cursor`, oldest first."""
     asked = ReadTranscript(conversation_id=conversation, limit=limit, cursor=cursor)
     return answer(await _transcript(gateway, asked))
+
+
+@router.get("/media/{digest}")
+async def read_media(
+    digest: Annotated[str, path_id("digest", r"[0-9a-f]{64}")], gateway: Gateway, _: Reader
+) -> Response:
+    """Read stored media by its sha256, as a transcript names it."""
+    found = await gateway.media.get(f"sha256:{digest}")
+    return media_response(found.data, found.mime)
