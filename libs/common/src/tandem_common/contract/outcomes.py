@@ -38,3 +38,5 @@ class Outcome(ContractModel):
     handled_by: HandledBy
     author: Author
     commands: tuple[Command, ...] = ()
+    is_waiting: bool = False
+    """The turn stays open: a person, or a later attempt, ends it."""

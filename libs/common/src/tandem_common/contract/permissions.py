@@ -230,7 +230,12 @@ def _relay() -> Permissions:
             *_consume(subjects.TICKETS),
             *_leases_of("tickets"),
         ),
-        subscribe=(f"{inbox_prefix('relay')}.>", "relay.v1.>", "$SRV.>"),
+        subscribe=(
+            f"{inbox_prefix('relay')}.>",
+            "relay.v1.>",
+            f"$KV.{subjects.LEASES}.tickets.*",
+            "$SRV.>",
+        ),
         allow_responses=True,
     )
 

@@ -3,13 +3,13 @@
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import re2
 from pydantic import Field, TypeAdapter, field_validator
 
 from .base import ContractModel, Timestamp
 from .entities import ChatKind
 from .events import EVENT_TYPES
 from .ids import BotId, Slug
+from .patterns import compiled
 
 HandlerKind = Literal["human", "webhook", "echo", "discard"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -28,13 +28,8 @@ class TextCondition(ContractModel):
     @field_validator("regex")
     @classmethod
     def _compiles(cls, value: str | None) -> str | None:
-        # RE2: linear in the text's length, so that no user's message can stall a router.
         if value is not None:
-            try:
-                re2.compile(value)
-            except re2.error as error:
-                said = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
-                raise ValueError(f"not an RE2 regular expression: {said}") from error
+            compiled(value)
         return value
 
 

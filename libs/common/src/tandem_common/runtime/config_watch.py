@@ -33,6 +33,7 @@ class ConfigWatch:
         self._known: dict[str, tuple[int, bytes | None]] = {}
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
         self.ready = asyncio.Event()
 
     async def start(self) -> None:
@@ -41,7 +42,7 @@ class ConfigWatch:
         for pattern in self._patterns:
             await self._broker.nc.subscribe(f"{_PREFIX}{pattern}", cb=self._on_message)
         self._broker.on_reconnect(self._changed.set)
-        await self._broker.patiently(self._sync)
+        await self._broker.patiently(self.refresh)
         self.ready.set()
         self._task = asyncio.create_task(self._follow(), name="config watch")
 
@@ -65,9 +66,14 @@ class ConfigWatch:
                 await asyncio.wait_for(self._changed.wait(), RESYNC_S)
             self._changed.clear()
             try:
-                await self._sync()
+                await self.refresh()
             except (*CONNECTION_ERRORS, APIError) as error:
                 log.warning("config_not_read", error=repr(error))
+
+    async def refresh(self) -> None:
+        """Read everything now; when it returns, all that was written before is known."""
+        async with self._lock:
+            await self._sync()
 
     async def _sync(self) -> None:
         seen: dict[str, tuple[int, bytes | None]] = {}

@@ -80,7 +80,7 @@ class Database:
             async with self._writer or contextlib.nullcontext(), self._sessions() as session:
                 if self.is_sqlite:
                     # Take the write lock at once: a reader that becomes a writer cannot wait.
-                    await session.execute(text("BEGIN IMMEDIATE"))
+                    await (await session.connection()).exec_driver_sql("BEGIN IMMEDIATE")
                 yield session
                 await session.commit()
 

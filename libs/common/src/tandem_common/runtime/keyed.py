@@ -75,6 +75,12 @@ class Delivery:
 
 
 Handle = Callable[[Delivery], Awaitable[None]]
+OnDead = Callable[[Delivery, str], Awaitable[None]]
+"""Told, with the reason, after a message was put with the dead letters; may be told twice."""
+
+
+class GiveUpError(Exception):
+    """Raised by a handler when trying again cannot help."""
 
 
 @dataclass
@@ -145,10 +151,11 @@ class KeyedConsumer:
         handle: Handle,
         shards: Callable[[], frozenset[str]],
         *,
+        on_dead: OnDead | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._broker, self._config, self._handle = broker, config, handle
-        self._eligible = shards
+        self._eligible, self._on_dead = shards, on_dead
         self._clock = clock or SystemClock()
         self._me = new_id().replace("-", "")
         self._held: dict[str, _Shard] = {}
@@ -469,7 +476,7 @@ class KeyedConsumer:
             if is_transient(error):
                 pause = WAITING_PAUSES_S[min(waits, len(WAITING_PAUSES_S) - 1)]
                 waits += 1
-            elif isinstance(error, ValidationError) or attempts > len(self._config.poison_pauses_s):
+            elif is_hopeless(error) or attempts > len(self._config.poison_pauses_s):
                 return await self._bury(delivery, error, attempts)
             else:
                 pause = self._config.poison_pauses_s[attempts - 1]
@@ -519,7 +526,16 @@ class KeyedConsumer:
         log.error(
             "message_given_up", subject=delivery.subject, sequence=delivery.sequence, reason=reason
         )
+        if self._on_dead is not None:
+            try:
+                await self._broker.patiently(lambda: self._tell_dead(delivery, reason))
+            except Exception as failed:
+                log.exception("dead_letter_not_told", error=repr(failed))
         return True
+
+    async def _tell_dead(self, delivery: Delivery, reason: str) -> None:
+        if self._on_dead is not None:
+            await self._on_dead(delivery, reason)
 
     async def _acknowledge(self, msg: Msg) -> None:
         # Not waited for: a lost acknowledgement only brings the message again.
@@ -527,9 +543,14 @@ class KeyedConsumer:
             await msg.ack()
 
 
+def is_hopeless(error: Exception) -> bool:
+    """Say whether trying again cannot help."""
+    return isinstance(error, GiveUpError | ValidationError)
+
+
 def is_transient(error: Exception) -> bool:
     """Say whether a failure lies with a dependency, not with the message."""
-    if isinstance(error, UnavailableError | CapacityError | CONNECTION_ERRORS):
+    if isinstance(error, (UnavailableError, CapacityError, *CONNECTION_ERRORS)):
         return True
     if isinstance(error, TandemError):
         return error.retryable

@@ -1,5 +1,7 @@
 """What each service's Alembic `env.py` calls."""
 
+from typing import Any, Literal
+
 from alembic import context
 from sqlalchemy import Connection, MetaData
 
@@ -12,6 +14,13 @@ def run_migrations(metadata: MetaData) -> None:
         target_metadata=metadata,
         render_as_batch=connection.dialect.name == "sqlite",
         transaction_per_migration=True,
+        render_item=_render,
     )
     with context.begin_transaction():
         context.run_migrations()
+
+
+def _render(kind: str, item: Any, _: Any) -> str | Literal[False]:
+    # SQLModel's own string type is a plain string; scripts shall not depend on SQLModel.
+    is_string = kind == "type" and type(item).__name__ == "AutoString"
+    return "sa.String()" if is_string else False

