@@ -13,11 +13,13 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tandem.house.ports import Ports, taken
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
-STUBS = Path(__file__).parent / "stubs"
+STUB = Path(__file__).parent / "stub_service.py"
+SERVICES = ("router", "relay", "box", "gateway", "adapters")
 WAIT_S = 60
 
 
@@ -28,6 +30,17 @@ def free_base():
             base = probe.getsockname()[1]
         if base <= 65000 and not taken(Ports(base)):
             return base
+
+
+def make_stubs(folder):
+    """Make packages that stand in for the services: each runs the stub under its name."""
+    for service in SERVICES:
+        package = folder / f"tandem_{service}"
+        package.mkdir(parents=True, exist_ok=True)
+        (package / "__init__.py").touch()
+        text = f"{STUB.read_text()}\n\nmain({service!r})\n"
+        (package / "__main__.py").write_text(text)
+    return folder
 
 
 class Up:
@@ -45,7 +58,7 @@ class Up:
             env={
                 **os.environ,
                 "LANG": "C.UTF-8",
-                "PYTHONPATH": str(STUBS),
+                "PYTHONPATH": str(make_stubs(folder / "stubs")),
                 "STUB_NOTES": str(self.notes),
                 **env,
             },

@@ -6,6 +6,7 @@ import socket
 import stat
 
 import pytest
+
 from tandem.errors import CommandError
 from tandem.house import credentials, lock
 from tandem.house.bots import needed
@@ -76,7 +77,7 @@ class TestFiles:
     def test_are_private_and_leave_no_draft(self, tmp_path):
         write_json(tmp_path / "a.json", {"a": 1})
         assert mode(tmp_path / "a.json") == 0o600
-        assert os.listdir(tmp_path) == ["a.json"]
+        assert list(tmp_path.iterdir()) == [tmp_path / "a.json"]
 
     def test_an_absent_one_is_empty(self, tmp_path):
         assert read_json(tmp_path / "a.json") == {}

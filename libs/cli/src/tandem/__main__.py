@@ -6,6 +6,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from .commands import dlq
+from .commands.apply import apply
+from .commands.chat import chat
+from .commands.doctor import doctor
+from .commands.events import events
+from .commands.inbox import inbox
 from .commands.up import up
 from .errors import CommandError
 
@@ -15,12 +21,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
-app.command()(up)
-
-
-@app.callback()
-def _commands() -> None:
-    pass
+for command in (up, doctor, chat, inbox, events, apply):
+    app.command()(command)
+app.add_typer(dlq.app, name="dlq")
 
 
 def main() -> None:

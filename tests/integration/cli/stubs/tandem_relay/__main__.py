@@ -1,3 +1,0 @@
-from stub_service import main
-
-main("relay")
