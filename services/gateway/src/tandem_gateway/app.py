@@ -18,7 +18,7 @@ from .console.routes import router as console
 from .errors import CODE_OF_STATUS, error_body, error_response, join_path
 from .hooks.routes import router as hooks
 from .middleware import BodyLimit, LastResort, RequestId
-from .openai.routes import router as openai
+from .openai.door import OpenAIDoor
 from .settings import GatewaySettings
 from .state import GatewayState
 from .webchat.routes import router as webchat
@@ -32,7 +32,6 @@ def create_app(gateway: GatewayState, checks: Mapping[str, Check]) -> FastAPI:
     app = FastAPI(title="Tandem", docs_url=None, redoc_url=None, openapi_url=None)
     gateway.attach(app.state)
     app.router.routes.extend(health_routes(checks))
-    app.include_router(openai)
     for router in ROUTERS:
         app.include_router(router, prefix=API)
     app.include_router(openapi.router, prefix=API)
@@ -43,12 +42,20 @@ def create_app(gateway: GatewayState, checks: Mapping[str, Check]) -> FastAPI:
     app.add_exception_handler(TandemError, _refused)
     app.add_exception_handler(RequestValidationError, _wrong)
     app.add_exception_handler(HTTPException, _http)
-    _wrap(app, gateway.settings)
+    _wrap(app, gateway)
     return app
 
 
-def _wrap(app: FastAPI, settings: GatewaySettings) -> None:
+def _wrap(app: FastAPI, gateway: GatewayState) -> None:
     """Add middleware; the last added is the outermost."""
+    settings = gateway.settings
+    app.add_middleware(BodyLimit, limit_of=_limits(settings))
+    app.add_middleware(LastResort)
+    app.add_middleware(RequestId)
+    # Before everything the other doors need: nothing else stands on its way.
+    app.add_middleware(
+        OpenAIDoor, gateway=gateway, upstreams=gateway.upstreams, names=gateway.upstream_names
+    )
     if settings.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -57,9 +64,6 @@ def _wrap(app: FastAPI, settings: GatewaySettings) -> None:
             allow_headers=["*"],
             expose_headers=["ETag", "X-Request-Id"],
         )
-    app.add_middleware(BodyLimit, limit_of=_limits(settings))
-    app.add_middleware(LastResort)
-    app.add_middleware(RequestId)
 
 
 def _limits(settings: GatewaySettings) -> "_Limits":
@@ -73,7 +77,6 @@ class _Limits:
         self._by_prefix = (
             ("/hooks/", settings.hook_body_bytes),
             ("/chat/", settings.upload_bytes + _UPLOAD_FRAMING),
-            ("/v1/", settings.max_body_bytes),
         )
         self._otherwise = settings.admin_body_bytes
 

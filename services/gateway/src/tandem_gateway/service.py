@@ -17,6 +17,8 @@ from .keys import KeyIndex
 from .live import LiveFeed
 from .manifests import ManifestBook
 from .media_links import MediaLinks
+from .openai.catalogue import UpstreamNames
+from .openai.upstream import Upstreams
 from .outbox import OutboxPublisher
 from .security.limiter import FailureLimiter
 from .settings import GatewaySettings
@@ -39,14 +41,18 @@ def wire(settings: GatewaySettings, clock: Clock | None = None) -> GatewayState:
         migrations=PACKAGE,
         synchronous=settings.sqlite_synchronous,
     )
+    sealer = Sealer(settings.secret_key.get_secret_value())
+    config, names = ConfigSnapshot(), UpstreamNames()
     return GatewayState(
         settings=settings,
         clock=clock,
         broker=broker,
         database=database,
-        sealer=Sealer(settings.secret_key.get_secret_value()),
+        sealer=sealer,
         keys=KeyIndex(clock),
-        config=ConfigSnapshot(),
+        config=config,
+        upstream_names=names,
+        upstreams=Upstreams(broker, config, sealer, clock, names),
         manifests=ManifestBook(),
         outbox=OutboxPublisher(broker, database, clock, expected_config),
         http=GuardedClient(allow_private=settings.allow_private_urls),
@@ -105,6 +111,7 @@ def build(settings: GatewaySettings) -> Service:
         Memory(gateway),
         gateway.outbox,
         following,
+        gateway.upstreams,
         gateway.live,
         gateway.chat,
         HttpServer(app, settings.http_host, settings.http_port),

@@ -35,6 +35,9 @@ class GatewaySettings(ServiceSettings):
     media_url_s: int = Field(
         default=7 * 86_400, ge=60, description="How long a signed media URL works."
     )
+    keepalive_s: float = Field(
+        default=10.0, gt=0, le=60, description="A waiting caller hears something this often."
+    )
     trust_proxy: bool = Field(
         default=False, description="Believe X-Forwarded-For of the proxy in front."
     )

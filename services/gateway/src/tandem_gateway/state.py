@@ -17,6 +17,8 @@ from .keys import KeyIndex
 from .live import LiveFeed
 from .manifests import ManifestBook
 from .media_links import MediaLinks
+from .openai.catalogue import UpstreamNames
+from .openai.upstream import Upstreams
 from .outbox import OutboxPublisher
 from .security.limiter import FailureLimiter
 from .settings import GatewaySettings
@@ -42,6 +44,8 @@ class GatewayState:
     media: MediaStore
     live: LiveFeed
     links: MediaLinks
+    upstream_names: UpstreamNames
+    upstreams: Upstreams
     chat: ChatHub
     chat_pace: Pace
     upload_pace: Pace

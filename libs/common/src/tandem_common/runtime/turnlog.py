@@ -1,7 +1,7 @@
 """A turn's log: written by the turn's owner, attached to by whoever waits for the answer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from nats.aio.msg import Msg
 from nats.js.errors import APIError
@@ -55,7 +55,7 @@ def _headers(event: TurnEvent) -> dict[str, str]:
 
 async def attach(
     broker: Broker, turn: str, after_n: int = -1, *, reread_s: float = REREAD_S
-) -> AsyncIterator[TurnEvent]:
+) -> AsyncGenerator[TurnEvent, None]:
     """Follow a turn from the entry after `after_n` to its end, through lost connections.
 
     First subscribes, then reads what is stored, then waits. A gap in `n`, or `reread_s` without

@@ -3,12 +3,14 @@
 from .access import AccountRow, ApiKeyRow, SessionRow, SetupTokenRow
 from .config import BotRow, ConnectionRow, RulesRow, SettingRow
 from .journal import AuditRow, IdempotencyRow, OutboxRow
+from .openai import CallRow
 
 __all__ = [
     "AccountRow",
     "ApiKeyRow",
     "AuditRow",
     "BotRow",
+    "CallRow",
     "ConnectionRow",
     "IdempotencyRow",
     "OutboxRow",
