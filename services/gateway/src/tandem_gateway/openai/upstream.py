@@ -94,7 +94,7 @@ class Upstreams:
     ) -> None:
         self._broker, self._config, self._sealer = broker, config, sealer
         self._clock, self._names = clock, names
-        self._session: aiohttp.ClientSession | None = None
+        self._session: aiohttp.ClientSession | None = None  # noqa: TID251 - see start
         self._ledger: asyncio.Queue[Usage] = asyncio.Queue(_LEDGER_QUEUE)
         self._tasks: list[asyncio.Task[None]] = []
         self._opened: dict[str, str] = {}

@@ -1,7 +1,5 @@
 """Dead letters: read from their stream, sent on their way again, or thrown away."""
 
-from collections.abc import Mapping
-
 from nats.js.api import RawStreamMsg
 from nats.js.errors import APIError, NotFoundError as NatsNotFoundError
 from pydantic_core import from_json
@@ -20,15 +18,15 @@ from .schemas import DeadLetter, DeadLetterList, DeadLetterRead, Replayed
 _EXCERPT = 300
 _KINDS = {"evt": "event", "out": "outcome", "ticket": "ticket"}
 _EVENT_TOKENS = 6
-_OWN_HEADERS = frozenset(
-    {
-        subjects.HEADER_MSG_ID,
-        subjects.HEADER_REASON,
-        subjects.HEADER_ATTEMPTS,
-        subjects.HEADER_REPLAY_OF,
-        subjects.HEADER_EXPECTED,
-    }
+_NOT_REPLAYED = frozenset(
+    {subjects.HEADER_REASON, subjects.HEADER_ATTEMPTS, subjects.HEADER_REPLAY_OF}
 )
+_SERVERS = "Nats-"
+"""Headers the server adds, or that speak to it."""
+
+
+def _headers_of(msg: RawStreamMsg) -> dict[str, str]:
+    return {k: v for k, v in (msg.headers or {}).items() if not k.startswith(_SERVERS)}
 
 
 def original_subject(dead: str) -> str:
@@ -40,7 +38,7 @@ def original_subject(dead: str) -> str:
 
 
 def _letter(msg: RawStreamMsg) -> DeadLetter:
-    headers: Mapping[str, str] = msg.headers or {}
+    headers = _headers_of(msg)
     data = msg.data or b""
     subject = original_subject(msg.subject or "")
     attempts = headers.get(subjects.HEADER_ATTEMPTS, "")
@@ -51,7 +49,7 @@ def _letter(msg: RawStreamMsg) -> DeadLetter:
         time=rfc3339(msg.time) if msg.time else "",
         reason=headers.get(subjects.HEADER_REASON),
         attempts=int(attempts) if attempts.isdigit() else None,
-        headers=dict(headers),
+        headers=headers,
         size_bytes=len(data),
         excerpt=data[:_EXCERPT].decode("utf-8", "replace"),
     )
@@ -107,7 +105,7 @@ async def replay(gateway: GatewayState, letter: str, who: Principal) -> Replayed
     leaves it in both places, so handlers see `Tandem-Replay-Of`.
     """
     msg = await _message(gateway, letter)
-    headers = {k: v for k, v in (msg.headers or {}).items() if k not in _OWN_HEADERS}
+    headers = {k: v for k, v in _headers_of(msg).items() if k not in _NOT_REPLAYED}
     headers[subjects.HEADER_REPLAY_OF] = letter
     headers[subjects.HEADER_MSG_ID] = f"replay:{letter}:{new_id()}"
     subject = original_subject(msg.subject or "")
