@@ -10,31 +10,31 @@ unset VIRTUAL_ENV
 WANTED="uv>=0.9,<1"
 UV=.uv/bin/uv
 
-install_uv() {
-    echo "bootstrap: installing uv into .uv/" >&2
-    if python3 -m venv .uv >/dev/null 2>&1; then
+fail() {
+    echo "bootstrap: $1" >&2
+    exit 1
+}
+
+with_venv() {
+    python3 -m venv .uv >/dev/null 2>&1 &&
         .uv/bin/python -m pip install --quiet --disable-pip-version-check "$WANTED"
-        return
-    fi
+}
+
+with_pip() {
     rm -rf .uv
-    python3 -m pip install --quiet --disable-pip-version-check --target .uv/lib \
-        --break-system-packages "$WANTED"
-    mkdir -p .uv/bin
-    ln -s ../lib/bin/uv "$UV"
+    python3 -m pip --version >/dev/null 2>&1 || return 1
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+        --break-system-packages --target .uv/lib "$WANTED" &&
+        mkdir -p .uv/bin && ln -s ../lib/bin/uv "$UV"
 }
 
 if command -v uv >/dev/null 2>&1; then
     UV=uv
 elif [ ! -x "$UV" ]; then
-    if ! command -v python3 >/dev/null 2>&1; then
-        echo "bootstrap: Python 3.11 or newer is needed, as python3 on PATH" >&2
-        exit 1
-    fi
-    if ! python3 -c "import ensurepip" 2>/dev/null && ! python3 -m pip --version >/dev/null 2>&1; then
-        echo "bootstrap: install uv, or python3-venv (apt-get install python3-venv), and try again" >&2
-        exit 1
-    fi
-    install_uv
+    command -v python3 >/dev/null 2>&1 || fail "Python 3.11 or newer is needed, as python3 on PATH"
+    echo "bootstrap: installing uv into .uv/" >&2
+    with_venv || with_pip ||
+        fail "cannot install uv: install python3-venv (apt-get install python3-venv) or uv, then try again"
 fi
 
 exec "$UV" "$@"
