@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tandem_common.contract import subjects
-from tandem_common.contract.components import Text
+from tandem_common.contract.components import Text, plain_text
 from tandem_common.contract.errors import ConflictError, NotFoundError
 from tandem_common.contract.outcomes import Outcome
 from tandem_common.contract.relay import (
@@ -28,10 +28,13 @@ from tandem_common.contract.relay import (
 )
 from tandem_common.contract.rules import HumanConfig
 from tandem_common.runtime.broker import Broker
+from tandem_common.runtime.clock import SystemClock
+from tandem_common.runtime.database import Database
 from tandem_common.runtime.ids import new_id
 from tandem_common.runtime.turnlog import attach
 from tandem_common.testing.builders import an_event
 from tandem_common.testing.servers import NatsServer, TemporalServer, free_port
+from tandem_relay.desk import Desk
 from tandem_relay.service import build
 from tandem_relay.settings import RelaySettings
 
@@ -128,7 +131,9 @@ async def log_of(broker: Broker, turn: str) -> list[Any]:
 async def spoken(broker: Broker) -> list[str]:
     stored = await broker.read_subject(subjects.out_stream("openai"), "out.openai.>")
     outcomes = [Outcome.read(message.data) for message in stored]
-    return [c.components[0].text for o in outcomes for c in o.commands if c.kind == "send_message"]
+    return [
+        plain_text(c.components) for o in outcomes for c in o.commands if c.kind == "send_message"
+    ]
 
 
 async def test_a_person_answers_in_parts_and_ends(broker):
@@ -273,9 +278,6 @@ async def test_what_was_committed_is_told_after_a_crash(nats, temporal, database
 
 async def _reply_directly(settings: RelaySettings, reply: ReplyTicket) -> None:
     """Commit a reply in SQL as a relay would that dies before it tells anybody."""
-    from tandem_common.runtime.clock import SystemClock
-    from tandem_common.runtime.database import Database
-    from tandem_relay.desk import Desk
 
     async def dies(*_: Any) -> None:
         raise SystemError("killed")

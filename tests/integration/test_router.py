@@ -1,6 +1,7 @@
 """The router on real NATS, Temporal and SQLite: events in, outcomes, turns and transcripts out."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from standardwebhooks import Webhook
 
 from tandem_common.contract import subjects
 from tandem_common.contract.config import BotConfig, BotRules
+from tandem_common.contract.errors import NotFoundError
 from tandem_common.contract.outcomes import Outcome
 from tandem_common.contract.rules import HandlerRef, Rule
 from tandem_common.contract.transcripts import (
@@ -170,17 +172,15 @@ async def test_transcript_and_turn_are_stored(nats, temporal, tmp_path):
         await broker.publish_event(event)
         await outcomes(broker, 1)
         read = ReadTranscript(conversation_id=event.conversation_token)
-        for _ in range(200):
-            try:
-                page = await broker.request(
-                    subjects.service_op("router", "transcript"), read, Transcript
-                )
-            except Exception:
-                page = None
-            if page is not None and len(page.items) == 2:
-                break
-            await asyncio.sleep(0.05)
-        assert page is not None
+        async with asyncio.timeout(15):
+            while True:
+                with contextlib.suppress(NotFoundError):
+                    page = await broker.request(
+                        subjects.service_op("router", "transcript"), read, Transcript
+                    )
+                    if len(page.items) == 2:
+                        break
+                await asyncio.sleep(0.05)
         assert [(i.direction, i.text) for i in page.items] == [
             ("in", "keep this"),
             ("out", "keep this"),
