@@ -392,8 +392,9 @@ async def usages(house: House, count: int) -> list[dict[str, Any]]:
     async with asyncio.timeout(10):
         while True:
             stored = await house.broker.read_subject(subjects.LEDGER, subjects.usage("chat"))
-            if len(stored) >= count:
-                return [json.loads(message.data) for message in stored]
+            found = [u for message in stored for u in json.loads(message.data)["items"]]
+            if len(found) >= count:
+                return found
             await asyncio.sleep(0.05)
 
 

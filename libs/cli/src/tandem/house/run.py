@@ -15,6 +15,7 @@ from tandem.api import Api
 from tandem.declared import apply_declared, read_declared
 from tandem.errors import CommandError
 from tandem.settings import CliSettings
+from tandem_common.runtime.logging import configure_logging
 
 from . import credentials, lock, programs
 from .bots import BotWatch
@@ -57,6 +58,8 @@ def run(options: UpOptions, settings: CliSettings, console: Console) -> int:
     Raises:
         CommandError: It could not be started.
     """
+    # The screen is for the reader; what the watch on NATS says about reconnects is not.
+    configure_logging("up", "CRITICAL")
     options = replace(options, data=private_folder(options.data.absolute()).resolve())
     declared = read_declared(options.config) if options.config else None
     with lock.hold(options.data, settings.language):

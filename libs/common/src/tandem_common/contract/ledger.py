@@ -23,6 +23,12 @@ class Usage(ContractModel):
     cancelled: bool = False
 
 
+class UsageBatch(ContractModel):
+    """What is stored on `usage.chat`: records are cheap because many share a message."""
+
+    items: tuple[Usage, ...]
+
+
 class Audit(ContractModel):
     """Who did what to which thing."""
 

@@ -59,7 +59,7 @@ _ROOTS: dict[str, Any] = {
     "webchat_frame": webchat.ChatFrame,
     "hook_request": hooks.HookRequest,
     "hook_response": hooks.HookResponse,
-    "usage": ledger.Usage,
+    "usage": ledger.UsageBatch,
     "audit": ledger.Audit,
 }
 

@@ -20,7 +20,7 @@ from tandem_common.contract.errors import (
     TimeLimitError,
     UnavailableError,
 )
-from tandem_common.contract.ledger import Usage
+from tandem_common.contract.ledger import Usage, UsageBatch
 from tandem_common.runtime.broker import Broker
 from tandem_common.runtime.clock import Clock
 from tandem_common.runtime.ids import new_id
@@ -45,8 +45,8 @@ _PAUSE_S = 0.2
 _CONNECT_S = 5.0
 _SILENCE_S = 600.0
 _NAMES_EVERY_S = 60.0
-_LEDGER_BATCH = 200
-_LEDGER_QUEUE = 10_000
+_LEDGER_BATCH = 500
+_LEDGER_MOST = 100_000
 
 
 @dataclass
@@ -95,7 +95,7 @@ class Upstreams:
         self._broker, self._config, self._sealer = broker, config, sealer
         self._clock, self._names = clock, names
         self._session: aiohttp.ClientSession | None = None  # noqa: TID251 - see start
-        self._ledger: asyncio.Queue[Usage] = asyncio.Queue(_LEDGER_QUEUE)
+        self._counted: list[Usage] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._opened: dict[str, str] = {}
 
@@ -256,10 +256,10 @@ class Upstreams:
             streamed=account.is_stream,
             cancelled=account.is_cancelled,
         )
-        try:
-            self._ledger.put_nowait(usage)
-        except asyncio.QueueFull:
+        if len(self._counted) >= _LEDGER_MOST:
             log.warning("usage_not_recorded", key_id=account.key, model=account.model)
+            return
+        self._counted.append(usage)
 
     async def _keep_ledger(self) -> None:
         while True:
@@ -267,24 +267,19 @@ class Upstreams:
             await self._write_ledger()
 
     async def _write_ledger(self) -> None:
-        while not self._ledger.empty():
-            batch = [
-                self._ledger.get_nowait() for _ in range(min(_LEDGER_BATCH, self._ledger.qsize()))
-            ]
-            results = await asyncio.gather(
-                *(
-                    self._broker.publish(
-                        subjects.usage("chat"), usage.to_json(), {subjects.HEADER_MSG_ID: usage.id}
-                    )
-                    for usage in batch
-                ),
-                return_exceptions=True,
-            )
-            failed = [u for u, r in zip(batch, results, strict=True) if isinstance(r, Exception)]
-            for usage in failed:
-                with contextlib.suppress(asyncio.QueueFull):
-                    self._ledger.put_nowait(usage)
-            if failed:
+        """Store what was counted, many records a message; what fails waits for the next time."""
+        while self._counted:
+            batch, self._counted = self._counted[:_LEDGER_BATCH], self._counted[_LEDGER_BATCH:]
+            records = UsageBatch(items=tuple(batch))
+            try:
+                await self._broker.publish(
+                    subjects.usage("chat"),
+                    records.to_json(),
+                    {subjects.HEADER_MSG_ID: batch[0].id},
+                )
+            except TandemError as error:
+                log.warning("usage_not_stored_yet", records=len(batch), error=error.message)
+                self._counted = batch + self._counted
                 return
 
     async def _keep_names(self) -> None:
