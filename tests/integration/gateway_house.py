@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from tandem_common.contract import subjects
 from tandem_common.contract.base import ContractModel
+from tandem_common.contract.capabilities import Capability, Labels, Manifest
 from tandem_common.contract.components import Component, Text, plain_text
 from tandem_common.contract.entities import Chat, Conversation, User
 from tandem_common.contract.errors import ConflictError, NotFoundError
@@ -549,8 +550,6 @@ ONEBOT_SCHEMA: dict[str, Any] = {
 
 
 def manifest_json(name: str, en: str, zh: str, icon: str, schema: dict[str, Any]) -> bytes:
-    from tandem_common.contract.capabilities import Capability, Labels, Manifest
-
     return Manifest(
         name=name,
         labels=Labels(en=en, zh=zh),

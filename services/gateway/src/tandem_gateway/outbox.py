@@ -174,5 +174,6 @@ class OutboxPublisher:
             yield
             return
         async with self._database.session() as session:
-            await session.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK})
+            connection = await session.connection()
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": _LOCK})
             yield

@@ -108,7 +108,8 @@ def _adapter(platform: str) -> Permissions:
             *_COMMON,
             f"evt.{platform}.>",
             f"dlq.out.{platform}.>",
-            *_declare(subjects.EVENTS, out_stream, subjects.DLQ, subjects.TURNS),
+            f"delivery.{platform}",
+            *_declare(subjects.EVENTS, out_stream, subjects.DLQ, subjects.TURNS, subjects.LEDGER),
             *_consume(out_stream),
             *_consume(subjects.TURNS),
             *_leases_of(f"out-{platform}"),
@@ -116,7 +117,7 @@ def _adapter(platform: str) -> Permissions:
             *_write_bucket(subjects.SENT, f"{platform}.>"),
             *_write_bucket(subjects.CURSORS, f"{platform}.>"),
             *_read_bucket(subjects.CFG, f"bot.{platform}.*"),
-            f"$KV.{subjects.CFG}.{subjects.manifest_key(platform)}",
+            *_write_bucket(subjects.CFG, subjects.manifest_key(platform)),
             *_MEDIA,
             *extra,
         ),
@@ -146,7 +147,9 @@ def _gateway() -> Permissions:
             "chatlive.>",
             "usage.>",
             "audit.>",
-            "evt.>",  # replay of a dead event by an administrator
+            "evt.>",  # replay of a dead letter by an administrator: of all three kinds
+            "out.>",
+            "ticket.open.*",
             *_declare(
                 subjects.EVENTS,
                 subjects.TURNS,

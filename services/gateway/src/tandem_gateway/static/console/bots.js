@@ -42,7 +42,7 @@ function Tile({ bot, label, icon, go, again }) {
       <div class="tile-name"><h2><a href=${`/console/bots/${bot.id}`} onClick=${(e) => { e.preventDefault(); go(bot.id); }}>${bot.name}</a></h2><p>${label} · <code>${bot.id}</code></p></div>
       <input type="checkbox" role="switch" class="switch" aria-label=${t("toggleBot", { name: bot.name })} checked=${bot.enabled} disabled=${busy || !can("bots.write")} onChange=${(e) => flip(e.target.checked)} /></div>
     <div class="tile-foot"><${Badge} kind=${STATES[bot.status.state]} title=${bot.status.reason}>${t(`st_${bot.status.state}`)}<//>
-      <span>${t(`h_${bot.default_handler.kind}`)}</span><span>${t("rulesCount", { n: bot.rules })}</span></div></li>`;
+      <span>${t(`h_${bot.default_handler.kind}`)}</span><span>${t({ 0: "noRules", 1: "oneRule" }[bot.rules] || "rulesCount", { n: bot.rules })}</span></div></li>`;
 }
 
 function NewBot({ platforms, onClose, onMade }) {
@@ -77,7 +77,7 @@ function Bot({ id, tab, go, platforms, onGone }) {
   const manifest = platforms.find((one) => one.name === loaded.value?.platform);
   return html`<section class="page"><nav class="crumbs" aria-label=${t("back")}><a href="/console/bots" onClick=${(e) => { e.preventDefault(); go(); }}><${Icon} name="back" size=${18} /> ${t("bots")}</a></nav>
     <${Loaded} of=${loaded}>${(bot) => html`<header class="page-head"><div><h1>${manifest?.icon} ${bot.name}</h1>
-        <p class="lead">${manifest?.labels[language] || bot.platform} · <code>${bot.id}</code> <${Badge} kind=${STATES[bot.status.state]}>${t(`st_${bot.status.state}`)}<//> ${bot.status.reason || ""}</p></div></header>
+        <p class="lead">${manifest?.labels[language] || bot.platform} · <code>${bot.id}</code> <${Badge} kind=${STATES[bot.status.state]}>${t(`st_${bot.status.state}`)}<//> ${bot.status.state === "unknown" ? "" : bot.status.reason}</p></div></header>
       <${Tabs} label=${bot.name} value=${tab} onValue=${(next) => go(id, next)} options=${[["settings", t("settings")], ["rules", t("rules"), bot.rules]]} />
       ${tab === "rules" ? html`<${Rules} bot=${bot} onSaved=${loaded.again} />` : html`<${Settings} key=${bot.rev} bot=${bot} manifest=${manifest} onSaved=${(next) => loaded.set(() => next)} onGone=${onGone} again=${loaded.again} />`}`}<//></section>`;
 }

@@ -34,7 +34,7 @@ function blank(rules) {
 function summary(rule, t) {
   const said = [];
   const { when } = rule;
-  for (const name of TEXTS) if (when.text?.[name]) said.push(`${t("textConditions").replace("…", "").replace("……", "")} ${t(name)} “${when.text[name]}”`);
+  for (const name of TEXTS) if (when.text?.[name]) said.push(`${t("textConditions").replace(/…+/, "").trim()} ${t(name)} “${when.text[name]}”`);
   if (when.chat_kind?.length) said.push(when.chat_kind.map((one) => t(`c_${one}`)).join(" / "));
   if (when.addressed !== undefined && when.addressed !== null) said.push(`${t("addressed")}: ${t(when.addressed ? "yes" : "no")}`);
   for (const [name, word] of [["chat_id", "chatIds"], ["sender_id", "senderIds"], ["thread_id", "threadIds"], ["component", "componentKinds"]]) if (when[name]?.length) said.push(`${t(word)}: ${when[name].join(", ")}`);
