@@ -92,7 +92,13 @@ class _Streams:
 
     async def start(self) -> None:
         await self._broker.declare(
-            (subjects.EVENTS, subjects.TURNS, subjects.TICKETS, subjects.DLQ),
+            (
+                subjects.EVENTS,
+                subjects.TURNS,
+                subjects.TICKETS,
+                subjects.DLQ,
+                subjects.LEDGER,
+            ),
             (subjects.CFG,),
         )
 

@@ -24,15 +24,9 @@ from tandem_common.contract import subjects
 from tandem_common.contract.components import plain_text
 from tandem_common.contract.entities import Conversation
 from tandem_common.contract.errors import UnavailableError
-from tandem_common.contract.events import (
-    DeliveryFailed,
-    DeliverySent,
-    DeliveryUnknown,
-    Event,
-    MessageReceived,
-    read_event,
-)
+from tandem_common.contract.events import Event, MessageReceived, read_event
 from tandem_common.contract.ids import conversation_token
+from tandem_common.contract.ledger import DeliveryBatch
 from tandem_common.contract.outcomes import Outcome
 from tandem_common.contract.turns import TurnEvent, read_turn_event
 from tandem_common.runtime.broker import CONNECTION_ERRORS, Broker
@@ -69,8 +63,6 @@ def add_event(batch: Batch, event: Event, stored_at: datetime) -> None:
     """Take over an event."""
     if isinstance(event, MessageReceived):
         _add_message(batch, event, stored_at)
-    elif isinstance(event, DeliverySent | DeliveryFailed | DeliveryUnknown):
-        _add_delivery(batch, event)
 
 
 def _add_message(batch: Batch, event: MessageReceived, stored_at: datetime) -> None:
@@ -111,17 +103,17 @@ def _add_message(batch: Batch, event: MessageReceived, stored_at: datetime) -> N
     }
 
 
-def _add_delivery(batch: Batch, event: DeliverySent | DeliveryFailed | DeliveryUnknown) -> None:
-    if event.out_sequence is None:
-        return
-    batch.deliveries[event.platform, event.out_sequence, event.index] = {
-        "platform": event.platform,
-        "out_sequence": event.out_sequence,
-        "out_index": event.index,
-        "state": event.type.removeprefix("delivery."),
-        "message_id": event.message_id,
-        "error": event.error.message if event.error else None,
-    }
+def add_deliveries(batch: Batch, deliveries: DeliveryBatch) -> None:
+    """Take over what became of things we said."""
+    for record in deliveries.items:
+        batch.deliveries[record.platform, record.out_sequence, record.index] = {
+            "platform": record.platform,
+            "out_sequence": record.out_sequence,
+            "out_index": record.index,
+            "state": record.state,
+            "message_id": record.message_id,
+            "error": record.error,
+        }
 
 
 def add_outcome(batch: Batch, outcome: Outcome, sequence: int, stored_at: datetime) -> None:
@@ -231,6 +223,7 @@ class Transcripts:
         """Follow events and the ends of turns; outcomes as platforms appear."""
         self.follow(subjects.EVENTS, (), _read_event)
         self.follow(subjects.TURNS, subjects.turn_terminals(), _read_turn_event)
+        self.follow(subjects.LEDGER, (subjects.deliveries("*"),), _read_deliveries)
 
     def follow_platform(self, platform: str) -> None:
         """Follow a platform's outcomes too; again is the same."""
@@ -314,6 +307,10 @@ def _read_event(batch: Batch, message: Msg) -> None:
 def _read_outcome(batch: Batch, message: Msg) -> None:
     sequence = message.metadata.sequence.stream
     add_outcome(batch, Outcome.read(message.data), sequence, _stored_at(message))
+
+
+def _read_deliveries(batch: Batch, message: Msg) -> None:
+    add_deliveries(batch, DeliveryBatch.read(message.data))
 
 
 def _read_turn_event(batch: Batch, message: Msg) -> None:

@@ -1,10 +1,11 @@
-"""Usage and audit records on `usage.<kind>` and `audit.<kind>`."""
+"""Usage, delivery and audit records in the stream LEDGER."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from .base import ContractModel, Timestamp
+from .ids import BotId, PlatformName
 
 
 class Usage(ContractModel):
@@ -27,6 +28,24 @@ class UsageBatch(ContractModel):
     """What is stored on `usage.chat`: records are cheap because many share a message."""
 
     items: tuple[Usage, ...]
+
+
+class DeliveryRecord(ContractModel):
+    """What became of one step of an outcome."""
+
+    platform: PlatformName
+    bot: BotId
+    out_sequence: int
+    index: int
+    state: Literal["sent", "failed", "unknown"]
+    message_id: str | None = None
+    error: str | None = None
+
+
+class DeliveryBatch(ContractModel):
+    """What is stored on `delivery.<platform>`."""
+
+    items: tuple[DeliveryRecord, ...]
 
 
 class Audit(ContractModel):

@@ -183,6 +183,11 @@ def audit(kind: str) -> str:
     return f"audit.{kind}"
 
 
+def deliveries(platform: str) -> str:
+    """What became of a platform's messages, in batches."""
+    return f"delivery.{platform}"
+
+
 def dead(subject: str) -> str:
     """Where a message goes that could not be handled."""
     return f"dlq.{subject}"

@@ -144,7 +144,7 @@ def assign(members: Mapping[str, frozenset[str]], me: str) -> set[str]:
 class KeyedConsumer:
     """See the module. A part of a service: `start`, `stop`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - wiring
         self,
         broker: Broker,
         config: KeyedConfig,
@@ -152,10 +152,11 @@ class KeyedConsumer:
         shards: Callable[[], frozenset[str]],
         *,
         on_dead: OnDead | None = None,
+        on_taken: Callable[[], None] | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._broker, self._config, self._handle = broker, config, handle
-        self._eligible, self._on_dead = shards, on_dead
+        self._eligible, self._on_dead, self._on_taken = shards, on_dead, on_taken
         self._clock = clock or SystemClock()
         self._me = new_id().replace("-", "")
         self._held: dict[str, _Shard] = {}
@@ -280,6 +281,8 @@ class KeyedConsumer:
         durable = await self._own_durable(name)
         if durable is None:
             return
+        if self._on_taken is not None:
+            self._on_taken()
         shard = _Shard(name=name, durable=durable, revision=revision, renewed=began)
         await self._open(shard)
         self._held[name] = shard

@@ -75,7 +75,7 @@ _STREAMS: dict[str, Callable[[float], StreamConfig]] = {
     ),
     subjects.LEDGER: lambda scale: _stream(
         subjects.LEDGER,
-        [subjects.usage(">"), subjects.audit(">")],
+        [subjects.usage(">"), subjects.audit(">"), subjects.deliveries("*")],
         30,
         256 * scale,
         discard=DiscardPolicy.OLD,

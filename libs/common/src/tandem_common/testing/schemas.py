@@ -60,6 +60,7 @@ _ROOTS: dict[str, Any] = {
     "hook_request": hooks.HookRequest,
     "hook_response": hooks.HookResponse,
     "usage": ledger.UsageBatch,
+    "deliveries": ledger.DeliveryBatch,
     "audit": ledger.Audit,
 }
 

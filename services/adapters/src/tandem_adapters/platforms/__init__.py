@@ -1,0 +1,1 @@
+"""One folder a platform, ten files each, the same names in all."""
