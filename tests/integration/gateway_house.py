@@ -68,6 +68,9 @@ from tandem_gateway.settings import GatewaySettings
 from tandem_gateway.state import GatewayState
 
 SECRET_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+PNG = b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 ADMIN_KEY = "admin-key-0123456789"
 CHAT_KEY = "chat-key-0123456789"
 OWNER_TOKEN = "owner-token-0123456789"

@@ -1,7 +1,7 @@
 """Who comes in: sessions, CSRF, roles, invitations, the live feed's end."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import pytest
@@ -35,7 +35,7 @@ class Browser:
                 self.csrf = answer["csrf"]
             return got.status, answer
 
-    async def __aenter__(self) -> "Browser":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -7,7 +7,7 @@ import json
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import pytest
@@ -23,6 +23,7 @@ from tandem_common.testing.builders import an_event
 from tandem_common.testing.servers import NatsServer
 from tests.integration.gateway_house import (
     ADMIN,
+    PNG,
     FakeRelay,
     FakeWebchat,
     House,
@@ -31,9 +32,6 @@ from tests.integration.gateway_house import (
 )
 
 pytestmark = pytest.mark.integration
-PNG = b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
 
 
 @pytest.fixture(name="house")
@@ -108,7 +106,7 @@ class Chat:
         jar = aiohttp.CookieJar(unsafe=True)
         self.http = aiohttp.ClientSession(base_url=house.url, cookie_jar=jar)
 
-    async def __aenter__(self) -> "Chat":
+    async def __aenter__(self) -> Self:
         async with self.http.get("/chat/web-demo") as got:
             assert got.status == 200
         return self

@@ -82,11 +82,10 @@ export function useId(prefix) {
 
 // A labelled input. `error` is shown under it and tied to it.
 export function Field({ label, help, error, required, children }) {
-  const { t } = useConsole();
   const id = useId("field");
   const described = [help && `${id}-help`, error && `${id}-error`].filter(Boolean).join(" ") || null;
   const input = children({ id, "aria-describedby": described, "aria-invalid": error ? "true" : null, "aria-required": required ? "true" : null });
-  return html`<div class=${`field ${error ? "wrong" : ""}`}><label for=${id}>${label}${required && html`<span class="must" title=${t("required")} aria-hidden="true"> *</span>`}</label>
+  return html`<div class=${`field ${error ? "wrong" : ""}`}><label for=${id} class=${required ? "must" : ""}>${label}</label>
     ${input}${help && html`<p class="help" id=${`${id}-help`}>${help}</p>`}${error && html`<p class="error" id=${`${id}-error`}>${error}</p>`}</div>`;
 }
 
