@@ -9,15 +9,24 @@ from typing import Any
 from nats.aio.msg import Msg
 from pydantic import ValidationError
 
-from tandem_common.contract.commands import ApiRequest, Command, CommandResult, DeliverTurn
+from tandem_common.contract.capabilities import Manifest
+from tandem_common.contract.commands import (
+    ApiRequest,
+    CallPlatformApi,
+    Command,
+    CommandResult,
+    DeliverTurn,
+)
 from tandem_common.contract.errors import (
     InternalError,
     InvalidInputError,
     TandemError,
     TimeLimitError,
+    UnavailableError,
+    UnknownOutcomeError,
     UnsupportedError,
 )
-from tandem_common.runtime.broker import CONNECTION_ERRORS, Broker, invalid_input
+from tandem_common.runtime.broker import CONNECTION_ERRORS, invalid_input
 from tandem_common.runtime.logging import get_logger
 
 from .base import Adapter, Step
@@ -26,29 +35,33 @@ log = get_logger(__name__)
 
 _DEADLINE_S = 20.0
 _REMEMBERED = 10_000
+_READS = "get_"
 
 
 class ApiDesk:
     """Answers calls. A changing call repeated with the same key answers with the first result."""
 
-    def __init__(
-        self, broker: Broker, adapter_of: Callable[[str], Adapter | None], platform: str
-    ) -> None:
-        self._broker, self._adapter_of, self._platform = broker, adapter_of, platform
+    def __init__(self, manifest: Manifest, adapter_of: Callable[[str], Adapter | None]) -> None:
+        self._adapter_of, self._platform = adapter_of, manifest.name
+        self._commands = {capability.name for capability in manifest.commands}
+        self._actions = {action.name: action.changes for action in manifest.actions}
         self._results: OrderedDict[str, asyncio.Future[CommandResult]] = OrderedDict()
 
     async def answer(self, bot: str, msg: Msg) -> None:
-        """Answer one call, if this process speaks for the bot."""
+        """Answer one call."""
         adapter = self._adapter_of(bot)
         if adapter is None or not adapter.can_send:
-            return  # another process may; if none does, the caller's deadline says so
-        result = await self._result(adapter, bot, msg)
+            away = UnavailableError(f"the bot {bot} is not connected here now", retry_after_s=1)
+            result = _refused(away)
+        else:
+            result = await self._result(adapter, bot, msg)
         with contextlib.suppress(*CONNECTION_ERRORS):
             await msg.respond(result.to_json())
 
     async def _result(self, adapter: Adapter, bot: str, msg: Msg) -> CommandResult:
         try:
             request = _request_of(msg)
+            self._check(request)
             return await self._once(adapter, bot, request)
         except ValidationError as error:
             return _refused(invalid_input(error))
@@ -59,6 +72,30 @@ class ApiDesk:
         except Exception as error:
             log.exception("api_call_failed", bot=bot, error=repr(error))
             return _refused(InternalError("the call failed; the adapter's log says why"))
+
+    def _check(self, request: ApiRequest) -> None:
+        """Let through what the manifest declares; what changes something needs a key."""
+        command = request.command
+        if isinstance(command, DeliverTurn):
+            raise UnsupportedError("a turn is delivered by its outcome, not by a call")
+        if command.kind not in self._commands:
+            raise UnsupportedError(f"{self._platform} has no {command.kind}")
+        if isinstance(command, CallPlatformApi) and command.action not in self._actions:
+            raise UnsupportedError(
+                f"{self._platform} declares no action {command.action[:80]!r}",
+                field="command.action",
+                details={"actions": sorted(self._actions)},
+            )
+        if self._changes(command) and not request.idempotency_key:
+            raise InvalidInputError(
+                f"{command.kind} changes something: give an idempotency_key",
+                field="idempotency_key",
+            )
+
+    def _changes(self, command: Command) -> bool:
+        if isinstance(command, CallPlatformApi):
+            return self._actions[command.action]
+        return command.kind != "set_typing" and not command.kind.startswith(_READS)
 
     async def _once(self, adapter: Adapter, bot: str, request: ApiRequest) -> CommandResult:
         key = request.idempotency_key
@@ -73,13 +110,13 @@ class ApiDesk:
                 self._results.popitem(last=False)
         try:
             return await asyncio.shield(known)
+        except UnknownOutcomeError:
+            raise  # a repeat would do it a second time: it hears the same
         except BaseException:
             self._results.pop(name, None)  # a failure may be tried again
             raise
 
     async def _carry_out(self, adapter: Adapter, command: Command, key: str) -> CommandResult:
-        if isinstance(command, DeliverTurn):
-            raise UnsupportedError("a turn is delivered by its outcome, not by a call")
         steps: Sequence[Step] = adapter.plan(command)
         data: Any = None
         ids: list[str] = []

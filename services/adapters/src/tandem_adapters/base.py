@@ -126,6 +126,11 @@ class Adapter(Protocol):
         ...
 
     @property
+    def streams(self) -> bool:
+        """Whether answers can grow before readers' eyes; else only whole ones are sent."""
+        ...
+
+    @property
     def settings(self) -> BotSettings:
         """The bot's settings, checked."""
         ...
@@ -165,7 +170,7 @@ class Adapter(Protocol):
     async def deliver(
         self, command: DeliverTurn, entries: AsyncIterator[TurnEvent], key: str
     ) -> Done:
-        """Bring a turn's answer to the platform as it is produced."""
+        """Bring a turn's answer to the platform as it is produced; asked only where it streams."""
         ...
 
     async def hook(self, request: HookRequest) -> HookResponse:

@@ -37,6 +37,10 @@ from .sender import Sender
 
 log = get_logger(__name__)
 
+_STATUSES = {"unauthenticated": 401, "forbidden": 403, "not_found": 404, "too_large": 413}
+_QUEUE = "adapters"
+"""One process answers: two that can send would do everything twice."""
+
 
 class Bridge:
     """All bots of one platform in one process. Part of a service: `start`, `stop`."""
@@ -60,7 +64,9 @@ class Bridge:
         self._told: dict[str, bool] = {}
         self.reports = Reports(broker, clock, self.name)
         self._ledger = Ledger(broker)
-        self._api = ApiDesk(broker, self.adapter, self.name)
+        self._api = ApiDesk(platform.manifest, self.adapter)
+        self._desks: dict[str, Subscription] = {}
+        self._abilities = asyncio.Lock()
         sender = Sender(broker, clock, self._ledger, self.reports, self.adapter)
         self._consumer = KeyedConsumer(
             broker,
@@ -168,6 +174,7 @@ class Bridge:
         for door in self._doors.pop(bot, []):
             with contextlib.suppress(*CONNECTION_ERRORS):
                 await door.unsubscribe()
+        await self._sync_desk(bot)
         if adapter is not None:
             await adapter.stop()
             log.info("bot_stopped", bot=bot)
@@ -176,14 +183,29 @@ class Bridge:
         async def on_hook(msg: Msg) -> None:
             self._spawn(self._answer_hook(bot, msg))
 
-        async def on_api(msg: Msg) -> None:
-            self._spawn(self._api.answer(bot, msg))
-
-        nc = self._broker.nc
         self._doors[bot] = [
-            await nc.subscribe(subjects.hook(self.name, bot), queue="hooks", cb=on_hook),
-            await nc.subscribe(subjects.api_of_bot(self.name, bot), cb=on_api),
+            await self._broker.nc.subscribe(
+                subjects.hook(self.name, bot), queue=_QUEUE, cb=on_hook
+            ),
         ]
+
+    async def _sync_desk(self, bot: str) -> None:
+        """Take calls for a bot only while this process can speak for it."""
+        async with self._abilities:
+            is_able, desk = bot in self._speakable(), self._desks.get(bot)
+            if is_able and desk is None:
+                self._desks[bot] = await self._broker.nc.subscribe(
+                    subjects.api_of_bot(self.name, bot),
+                    queue=_QUEUE,
+                    cb=lambda msg: self._on_api(bot, msg),
+                )
+            elif desk is not None and not is_able:
+                del self._desks[bot]
+                with contextlib.suppress(*CONNECTION_ERRORS):
+                    await desk.unsubscribe()
+
+    async def _on_api(self, bot: str, msg: Msg) -> None:
+        self._spawn(self._api.answer(bot, msg))
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -200,7 +222,7 @@ class Bridge:
         except ValidationError as error:
             response = refusal(invalid_input(error), 400)
         except TandemError as error:
-            response = refusal(error, 503 if error.retryable else 400)
+            response = refusal(error, _STATUSES.get(error.code, 503 if error.retryable else 400))
         except Exception as error:
             log.exception("hook_failed", bot=bot, error=repr(error))
             response = HookResponse(status=500)
@@ -210,6 +232,7 @@ class Bridge:
     # -- online and offline --------------------------------------------------------------------
 
     def _set_online(self, bot: str, *, online: bool, reason: str | None = None) -> None:
+        self._spawn(self._sync_desk(bot))
         if self._told.get(bot) == online:
             return
         self._told[bot] = online

@@ -4,6 +4,7 @@ A step is noted as `sending` before it is done and as `sent` after. Found `sendi
 over, it may or may not have reached the platform: that is reported, not guessed.
 """
 
+import contextlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal
@@ -14,8 +15,10 @@ from tandem_common.contract import subjects
 from tandem_common.contract.base import ContractModel
 from tandem_common.contract.errors import UnavailableError
 from tandem_common.runtime.broker import CONNECTION_ERRORS, Broker, is_conflict
+from tandem_common.runtime.clock import Clock
 
 _REMEMBERED = 20_000
+_PAUSE_S = 0.1
 _STREAM = f"KV_{subjects.SENT}"
 
 
@@ -74,6 +77,29 @@ class Ledger:
             self.forget(key)
             raise UnavailableError(f"the ledger cannot be written: {error!r}") from error
         self._remember(key, entry, ack.seq)
+
+    async def settle(self, key: str, entry: Entry, noted: Entry, clock: Clock) -> None:
+        """Note what is known to have happened over what was `noted`, however long it takes.
+
+        Giving up here would leave in doubt what is not.
+
+        Raises:
+            UnavailableError: Somebody else has noted something in between.
+        """
+        while True:
+            try:
+                await self.write(key, entry)
+            except UnavailableError:
+                await clock.sleep(_PAUSE_S)
+            else:
+                return
+            found = None
+            with contextlib.suppress(UnavailableError):
+                found = await self.read(key)
+            if found == entry:
+                return  # ours, its acknowledgement was lost
+            if found not in (None, noted):
+                raise UnavailableError("another process serves this conversation now")
 
     def forget(self, key: str) -> None:
         """Read a conversation afresh next time."""

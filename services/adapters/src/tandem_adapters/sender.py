@@ -1,16 +1,21 @@
 """Carries out outcomes on the platform: in order, and nothing twice that would be seen twice."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from typing import Literal
 
 from tandem_common.contract import subjects
-from tandem_common.contract.commands import Command, DeliverTurn
+from tandem_common.contract.commands import Command, DeliverTurn, SendMessage
+from tandem_common.contract.components import Markdown
 from tandem_common.contract.errors import (
     CapacityError,
+    NotFoundError,
     RateLimitedError,
     TandemError,
     UnavailableError,
     UnknownOutcomeError,
+    UpstreamError,
 )
 from tandem_common.contract.outcomes import Outcome
 from tandem_common.runtime.broker import Broker
@@ -28,6 +33,7 @@ log = get_logger(__name__)
 
 _NOT_DONE = (UnavailableError, RateLimitedError, CapacityError)
 _LONGEST_PAUSE_S = 30.0
+_TURN_LOG_KEPT_S = 25 * 3600.0
 
 
 class Sender:
@@ -74,7 +80,7 @@ class Sender:
         return entry.step + 1
 
     async def _carry_out(self, adapter: Adapter, task: "_Task", first: int) -> None:
-        steps = _steps(adapter, task.outcome)
+        steps = await self._steps(adapter, task.outcome)
         for number, step in enumerate(steps):
             if number < first:
                 continue
@@ -83,8 +89,56 @@ class Sender:
                 await self._reports.failed(task.outcome, task.sequence, number, step)
             else:
                 await self._one(adapter, task, number, step, is_last=is_last)
-        if not adapter.is_idempotent and (not steps or first >= len(steps)):
+        if not adapter.is_idempotent and first >= len(steps):
             await self._ledger.write(task.key, Entry(out=task.sequence, state="done"))
+
+    async def _steps(
+        self, adapter: Adapter, outcome: Outcome
+    ) -> list[Step | DeliverTurn | TandemError]:
+        """Write all commands as steps; one that cannot be written fails alone."""
+        steps: list[Step | DeliverTurn | TandemError] = []
+        for command in outcome.commands:
+            try:
+                steps += await self._steps_of(adapter, command)
+            except _NOT_DONE:
+                raise
+            except TandemError as error:
+                steps.append(error)
+        return steps
+
+    async def _steps_of(
+        self, adapter: Adapter, command: Command
+    ) -> Sequence[Step | DeliverTurn | TandemError]:
+        if not isinstance(command, DeliverTurn):
+            return adapter.plan(command)
+        if adapter.streams:
+            return [command]
+        # Where nothing streams, the turn is waited for before anything is noted as `sending`: it
+        # may take hours, and whoever takes over in between waits on instead of doubting.
+        message = await self._answer(command)
+        return adapter.plan(message) if message is not None else []
+
+    async def _answer(self, command: DeliverTurn) -> SendMessage | None:
+        """Wait for a turn's end; None when it ended without an answer."""
+        try:
+            async with asyncio.timeout(_TURN_LOG_KEPT_S):
+                return await self._final(command)
+        except TimeoutError:
+            raise NotFoundError(f"the log of turn {command.turn} is gone") from None
+
+    async def _final(self, command: DeliverTurn) -> SendMessage | None:
+        async with aclosing(attach(self._broker, command.turn)) as entries:
+            async for entry in entries:
+                if entry.kind == "failed":
+                    raise UpstreamError(f"the turn failed: {entry.error.message}")
+                if entry.kind == "final" and (entry.components or entry.text):
+                    return SendMessage(
+                        conversation=command.conversation,
+                        components=entry.components or (Markdown(text=entry.text),),
+                        reply_to=command.reply_to,
+                        idempotency_key=f"turn:{command.turn}",
+                    )
+        return None
 
     async def _one(
         self,
@@ -95,52 +149,64 @@ class Sender:
         *,
         is_last: bool,
     ) -> None:
-        await self._pace(task.outcome.bot, adapter).slot()
-        if not adapter.is_idempotent:
-            sending = Entry(out=task.sequence, step=number, state="sending")
-            await self._ledger.write(task.key, sending)
+        sending = Entry(out=task.sequence, step=number, state="sending")
         key = f"{task.outcome.id}:{number}"
         try:
-            done = await self._until_done(adapter, step, key)
+            done = await self._until_done(adapter, task, step, sending, key)
         except UnknownOutcomeError as error:
             await self._reports.unknown(task.outcome, task.sequence, number, error)
         except TandemError as error:
             if isinstance(error, _NOT_DONE):
-                await self._not_sent(adapter, task, number)
                 raise
             await self._reports.failed(task.outcome, task.sequence, number, error)
         else:
             self._reports.sent(task.outcome, task.sequence, number, done, adapter.settings)
         if not adapter.is_idempotent:
-            state = "done" if is_last else "sent"
-            await self._ledger.write(
-                task.key, Entry.read_object({"out": task.sequence, "step": number, "state": state})
-            )
+            state: Literal["done", "sent"] = "done" if is_last else "sent"
+            settled = Entry(out=task.sequence, step=number, state=state)
+            await self._ledger.settle(task.key, settled, sending, self._clock)
 
-    async def _until_done(self, adapter: Adapter, step: "Step | DeliverTurn", key: str) -> Done:
+    async def _until_done(
+        self,
+        adapter: Adapter,
+        task: "_Task",
+        step: "Step | DeliverTurn",
+        sending: Entry,
+        key: str,
+    ) -> Done:
         """Do a step, waiting out rate limits; other absences are the consumer's to wait for."""
         while True:
+            # The slot first: `sending` is noted only by what really goes out now.
+            await self._pace(task.outcome.bot, adapter).slot()
+            if not adapter.is_idempotent:
+                await self._ledger.write(task.key, sending)
             try:
-                if isinstance(step, DeliverTurn):
-                    async with aclosing(attach(self._broker, step.turn)) as entries:
-                        return await adapter.deliver(step, entries, key)
-                return await adapter.perform(step, key)
-            except RateLimitedError as error:
+                return await self._do(adapter, step, key)
+            except _NOT_DONE as error:
+                await self._not_sent(adapter, task, sending)
+                if not isinstance(error, RateLimitedError):
+                    raise
                 pause = min(error.retry_after_s or 1.0, _LONGEST_PAUSE_S)
                 log.info("rate_limited", retry_after_s=pause)
                 await self._clock.sleep(pause)
 
-    async def _not_sent(self, adapter: Adapter, task: "_Task", number: int) -> None:
+    async def _do(self, adapter: Adapter, step: "Step | DeliverTurn", key: str) -> Done:
+        if isinstance(step, DeliverTurn):
+            async with aclosing(attach(self._broker, step.turn)) as entries:
+                return await adapter.deliver(step, entries, key)
+        return await adapter.perform(step, key)
+
+    async def _not_sent(self, adapter: Adapter, task: "_Task", sending: Entry) -> None:
         """Take the note back: nothing left, so a crash now leaves nothing in doubt."""
         if adapter.is_idempotent:
             return
-        if number:
-            entry = Entry(out=task.sequence, step=number - 1, state="sent")
+        if sending.step:
+            entry = Entry(out=task.sequence, step=sending.step - 1, state="sent")
         elif task.before.out < task.sequence:
             entry = task.before
         else:
             entry = Entry(out=task.sequence, step=-1, state="sent")
-        await self._ledger.write(task.key, entry)
+        await self._ledger.settle(task.key, entry, sending, self._clock)
 
     def _pace(self, bot: str, adapter: Adapter) -> Pace:
         pace = self._paces.get(bot)
@@ -156,20 +222,3 @@ class _Task:
         self.outcome, self.sequence = outcome, sequence
         self.before = Entry()
         self.key = subjects.sent_key(outcome.platform, outcome.bot, conversation)
-
-
-def _steps(adapter: Adapter, outcome: Outcome) -> list[Step | DeliverTurn | TandemError]:
-    """Write all commands as steps; one that cannot be written fails alone."""
-    steps: list[Step | DeliverTurn | TandemError] = []
-    for command in outcome.commands:
-        steps += _steps_of(adapter, command)
-    return steps
-
-
-def _steps_of(adapter: Adapter, command: Command) -> list[Step | DeliverTurn | TandemError]:
-    if isinstance(command, DeliverTurn):
-        return [command]
-    try:
-        return list(adapter.plan(command))
-    except TandemError as error:
-        return [error]

@@ -22,7 +22,7 @@ class AdapterSettings(ServiceSettings):
         default=32 << 20, ge=1024, description="Largest frame a platform's socket may send."
     )
     concurrency: int = Field(
-        default=128, ge=1, description="Conversations served side by side in one process."
+        default=512, ge=1, description="Conversations served side by side in one process."
     )
 
     @property

@@ -10,13 +10,12 @@ from pydantic import ValidationError
 
 from tandem_adapters.base import Done, Host, Step
 from tandem_adapters.sequencer import Sequencer
-from tandem_common.contract.commands import Command, DeliverTurn, SendMessage
-from tandem_common.contract.components import ForwardItem, Text
+from tandem_common.contract.commands import Command, DeliverTurn
+from tandem_common.contract.components import ForwardItem
 from tandem_common.contract.errors import (
     InvalidInputError,
     TandemError,
     UnsupportedError,
-    error_from,
 )
 from tandem_common.contract.hooks import HookRequest, HookResponse
 from tandem_common.contract.turns import TurnEvent
@@ -52,6 +51,7 @@ class OneBotAdapter:
     """See the module."""
 
     is_idempotent = False
+    streams = False
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -277,25 +277,13 @@ class OneBotAdapter:
         return reader(data) if reader is not None else data
 
     async def deliver(
-        self, command: DeliverTurn, entries: AsyncIterator[TurnEvent], key: str
+        self,
+        command: DeliverTurn,  # noqa: ARG002
+        entries: AsyncIterator[TurnEvent],  # noqa: ARG002
+        key: str,  # noqa: ARG002
     ) -> Done:
-        """Wait for the turn's end and send the whole answer: QQ shows no growing messages."""
-        async for entry in entries:
-            if entry.kind == "failed":
-                raise error_from(entry.error)
-            if entry.kind == "final":
-                said = entry.components or (Text(text=entry.text),)
-                message = SendMessage(
-                    conversation=command.conversation,
-                    components=said,
-                    reply_to=command.reply_to,
-                    idempotency_key=key,
-                )
-                done = Done()
-                for step in self.plan(message):
-                    done = await self.perform(step, key)
-                return done
-        return Done()
+        """Nothing grows here: QQ takes whole messages."""
+        raise UnsupportedError("OneBot v11 cannot stream")
 
 
 def _chat_of(frame: Frame) -> str:

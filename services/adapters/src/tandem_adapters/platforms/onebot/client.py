@@ -11,9 +11,8 @@ from pydantic import ValidationError
 from tandem_adapters.base import Fetch
 from tandem_common.contract.errors import (
     ForbiddenError,
-    TimeLimitError,
+    TandemError,
     UnavailableError,
-    UpstreamError,
 )
 
 from .errors import error_of, error_of_status, no_answer, no_line
@@ -106,27 +105,18 @@ def poster(
     fetch: Fetch, api_url: str, token: str, timeout_s: float
 ) -> Callable[[str, Mapping[str, Any]], Awaitable[Answer]]:
     """Return what posts an action to the implementation's HTTP API."""
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
 
     async def post(action: str, params: Mapping[str, Any]) -> Answer:
-        headers = {"Content-Type": "application/json"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
+        body = orjson.dumps(params)
         try:
             said = await fetch(
-                "POST",
-                f"{api_url}/{action}",
-                headers=headers,
-                body=orjson.dumps(params),
-                timeout_s=timeout_s,
+                "POST", f"{api_url}/{action}", headers=headers, body=body, timeout_s=timeout_s
             )
-        except TimeLimitError as error:
-            raise no_answer(action, changes=changes(action)) from error
-        except UpstreamError as error:
-            if "cannot be reached" in error.message:
-                raise UnavailableError(f"{action}: {error.message}", retry_after_s=1) from error
-            raise no_answer(action, changes=changes(action)) from error
-        except ForbiddenError as error:
-            raise UnavailableError(f"{action}: {error.message}", retry_after_s=5) from error
+        except TandemError as error:
+            raise _not_posted(action, error) from error
         if said.status != _OK:
             raise error_of_status(action, said.status)
         try:
@@ -135,3 +125,11 @@ def poster(
             raise no_answer(action, changes=changes(action)) from error
 
     return post
+
+
+def _not_posted(action: str, error: TandemError) -> TandemError:
+    """Tell what never left from what may have arrived."""
+    never_left = isinstance(error, ForbiddenError) or "cannot be reached" in error.message
+    if never_left:
+        return UnavailableError(f"{action}: {error.message}", retry_after_s=1)
+    return no_answer(action, changes=changes(action))

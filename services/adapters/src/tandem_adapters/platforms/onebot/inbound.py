@@ -324,7 +324,7 @@ def _dedupe_key(frame: Frame) -> str:
     """The message's id, or everything that tells one notice from another."""
     if frame.post_type == "message":
         chat = frame.group_id if frame.message_type == "group" else frame.user_id
-        return f"message:{frame.message_type}:{chat}:{frame.message_id}"
+        return f"message:{frame.message_type}:{chat}:{frame.message_id}:{frame.time}"
     if frame.post_type == "request" and frame.flag:
         return f"request:{frame.request_type}:{frame.flag}"
     parts = (

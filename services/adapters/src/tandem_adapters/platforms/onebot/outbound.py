@@ -297,7 +297,7 @@ def _send_one(
 def instead(request: Request, options: Options) -> Request | None:
     """Return the next rung of the ladder when an extension is missing: plain text."""
     params = request.params
-    place = {name: params[name] for name in ("user_id", "group_id") if name in params}
+    place: dict[str, int] = {n: params[n] for n in ("user_id", "group_id") if n in params}
     if request.action.endswith("_forward_msg"):
         lines = [_said(node["data"]) for node in params["messages"]]
         text, why = "\n".join(lines), "the forward is shown as text"

@@ -29,6 +29,7 @@ class WebChatAdapter:
     """See the module."""
 
     is_idempotent = True
+    streams = True
 
     def __init__(self, host: Host) -> None:
         self._host = host
