@@ -211,7 +211,7 @@ async def test_a_bot_is_made_from_its_platforms_form_and_errors_stand_at_their_f
 
         await page.get_by_label("Heartbeat (s)").fill("45")
         await page.get_by_role("button", name="Save").click()
-        await expect(page.get_by_text("Saved.")).to_be_visible()
+        await expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
         changed = desk.house.gateway.config.bots["my-qq-bot"].settings
         assert changed["heartbeat_s"] == 45
         assert desk.house.gateway.sealer.open(changed["access_token"]) == "s3cret"
@@ -246,7 +246,7 @@ async def test_rules_are_edited_tried_and_saved_and_a_wrong_one_says_where(
         await test.get_by_role("button", name="Test").click()
         await expect(test.get_by_role("status")).to_contain_text("“help” acts")
         await page.get_by_role("button", name="Save rules").click()
-        await expect(page.get_by_text("Saved.")).to_be_visible()
+        await expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
 
         kept = desk.house.gateway.config.rules["web-demo"].rules
         assert [rule.id for rule in sorted(kept, key=lambda r: -r.priority)] == ["echo", "help"]

@@ -134,6 +134,7 @@ async def test_a_bot_that_is_off_says_so(tmp_path: Path) -> None:
         response = await visit.page.goto(f"{visit.house.url}/chat/web-demo")
         assert response is not None
         assert response.status == 404
+        await expect(visit.page.get_by_role("heading", name="not available")).to_be_visible()
 
 
 async def test_the_widget_opens_a_chat_on_somebody_elses_page(tmp_path: Path) -> None:

@@ -501,7 +501,7 @@ WEBCHAT_SCHEMA: dict[str, Any] = {
             "title_zh": "欢迎语",
             "format": "textarea",
         },
-        "color": {
+        "colour": {
             "type": "string",
             "pattern": "^#[0-9a-fA-F]{6}$",
             "title": "Colour",

@@ -91,6 +91,10 @@ async def test_a_webhook_nobody_takes_may_come_again_and_an_unknown_one_may_not(
         assert got.status == 404
     async with house.http.post("/hooks/webchat/q", data=b"x") as got:
         assert got.status == 404
+    # The web chat's visitors are who their cookie says, never who a header says.
+    forged = {"X-Visitor-Id": "v-somebody-else"}
+    async with house.http.post("/hooks/webchat/web-demo/say", data=b"{}", headers=forged) as got:
+        assert got.status == 404
     await house.call("PATCH", "/bots/q", {"enabled": False})
     async with house.http.post("/hooks/onebot/q", data=b"x") as got:
         assert got.status == 404

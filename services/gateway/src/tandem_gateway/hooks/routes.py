@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tandem_common.contract.errors import NotFoundError
 from tandem_gateway.remote import address_of
 from tandem_gateway.state import gateway_of
 
@@ -22,6 +23,8 @@ _PASSED_BACK = frozenset(
 async def take(platform: str, bot: str, request: Request, rest: str = "") -> Response:
     """Hand a webhook to its adapter; answered only after the event is kept."""
     gateway = gateway_of(request.app)
+    if platform in service.OWN_DOORS:
+        raise NotFoundError("There is no such bot here.")
     service.require_bot(gateway, platform, bot)
     asked = service.hook_request(
         request.method,

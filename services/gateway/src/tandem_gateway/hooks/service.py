@@ -22,6 +22,9 @@ from tandem_common.runtime.broker import CONNECTION_ERRORS
 from tandem_gateway.state import GatewayState
 
 RETRY_AFTER_S = 5.0
+OWN_DOORS = frozenset({"openai", "webchat"})
+"""Platforms the gateway speaks for: who is who there is what the gateway checked, so nobody from
+outside may hand in a webhook for them."""
 
 
 def hook_request(

@@ -16,7 +16,7 @@ from . import service, visitors
 from .socket import ChatSocket
 
 router = APIRouter(include_in_schema=False)
-_SHOWN = ("title", "title_zh", "welcome", "welcome_zh", "color", "placeholder")
+_SHOWN = ("title", "title_zh", "welcome", "welcome_zh", "colour", "placeholder")
 _CLOSE_FORBIDDEN, _CLOSE_UNKNOWN = 4403, 4404
 
 
@@ -31,10 +31,13 @@ async def widget(request: Request) -> Response:
 
 @router.get("/chat/{bot}")
 async def chat_page(bot: str, request: Request) -> Response:
-    """Serve the page; somebody new gets an id."""
+    """Serve the page; somebody new gets an id. Without its bot the page says so itself."""
     gateway = gateway_of(request.app)
-    require_bot(gateway, visitors.PLATFORM, bot)
     response = page_response(STATIC, "chat/chat.html", ancestors="*")
+    try:
+        require_bot(gateway, visitors.PLATFORM, bot)
+    except NotFoundError:
+        response.status_code = 404
     if visitors.visitor_of(gateway, request) is None:
         made = visitors.cookie(gateway, visitors.new_visitor())
         response.headers.append("set-cookie", made)

@@ -20,7 +20,7 @@ from tandem_gateway.hooks.service import body_of, deliver, hook_request
 from tandem_gateway.state import GatewayState
 
 from .frames import Frame, frames_of
-from .visitors import PLATFORM, conversation_of
+from .visitors import PLATFORM, conversation_of, visitor_name
 
 _ERRORS_FROM = 400
 IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
@@ -32,7 +32,11 @@ async def say(gateway: GatewayState, bot: str, visitor: str, body: Say) -> Ack:
     Raises:
         TandemError: It is not kept; with a retryable code the same message may be sent again.
     """
-    headers = {"x-visitor-id": visitor, "content-type": "application/json"}
+    headers = {
+        "x-visitor-id": visitor,
+        "x-visitor-name": visitor_name(visitor),
+        "content-type": "application/json",
+    }
     request = hook_request("POST", "say", "", headers, body.to_json())
     answer = await deliver(gateway, PLATFORM, bot, request)
     raw = body_of(answer)

@@ -27,6 +27,11 @@ def new_visitor() -> str:
     return f"v-{new_id()}"
 
 
+def visitor_name(visitor: str) -> str:
+    """Return what operators call somebody who has no name: short, and the same every time."""
+    return f"Visitor {visitor[-4:].upper()}"
+
+
 def cookie(gateway: GatewayState, visitor: str) -> str:
     """Return the Set-Cookie header that makes a browser be this visitor."""
     response = Response()

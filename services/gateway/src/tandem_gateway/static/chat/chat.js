@@ -10,6 +10,18 @@ const EMBEDDED = new URLSearchParams(location.search).has("embed");
 const TYPING_MS = 8000;
 const MEGABYTE = 1048576;
 
+// The bot's colour, with black or white on it, whichever can be read.
+function paint(colour) {
+  const parts = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(colour || "");
+  if (!parts) return;
+  const [r, g, b] = parts.slice(1).map((hex) => parseInt(hex, 16) / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+  const light = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  const style = document.documentElement.style;
+  style.setProperty("--accent", colour);
+  style.setProperty("--accent-strong", colour);
+  style.setProperty("--on-accent", light > 0.18 ? "#111111" : "#ffffff");
+}
+
 function toParent(message) {
   if (parent !== window) parent.postMessage({ source: "tandem-chat", ...message }, "*");
 }
@@ -224,7 +236,7 @@ function App() {
   useEffect(() => keepLanguage(language), [language]);
   useEffect(() => {
     fetch(`/chat/${BOT}/about`).then((r) => (r.ok ? r.json() : r.status === 404 ? false : {})).catch(() => ({}))
-      .then((found) => { setAbout(found); if (found && /^#[0-9a-f]{6}$/i.test(found.color || "")) document.documentElement.style.setProperty("--accent", found.color); });
+      .then((found) => { setAbout(found); if (found) paint(found.colour); });
   }, []);
   useUnread(chat.arrived, name);
   useEffect(() => {

@@ -80,7 +80,7 @@ function ChangePassword({ onClose }) {
       <${TextField} label=${t("currentPassword")} type="password" autocomplete="current-password" value=${values.current} onValue=${set("current")} error=${wrong.current} required />
       <${TextField} label=${t("newPassword")} help=${t("passwordHelp")} type="password" autocomplete="new-password" value=${values.fresh} onValue=${set("fresh")} error=${wrong.new} required />
       <${TextField} label=${t("repeatPassword")} type="password" autocomplete="new-password" value=${values.again} onValue=${set("again")} error=${wrong.again} required />
-      <button class="sr" tabindex="-1">${t("save")}</button></form><//>`;
+      <button hidden></button></form><//>`;
 }
 
 function Menu({ shell, places, onClose, onShortcuts, onPassword }) {

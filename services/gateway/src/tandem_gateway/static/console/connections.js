@@ -65,5 +65,5 @@ function Form({ one, onClose, onSaved }) {
       <${TextField} label=${t("prefix")} help=${t("prefixHelp")} value=${values.prefix} onValue=${set("prefix")} error=${errors.prefix} />
       <${AreaField} label=${t("models")} help=${t("modelsHelp")} value=${values.models} onValue=${set("models")} error=${errors.models} />
       <${AreaField} label=${t("tags")} value=${values.tags} onValue=${set("tags")} error=${errors.tags} /></div>
-      <${Switch} label=${t("enabled")} checked=${values.enabled} onValue=${set("enabled")} /><button class="sr" tabindex="-1">${t("save")}</button></form><//>`;
+      <${Switch} label=${t("enabled")} checked=${values.enabled} onValue=${set("enabled")} /><button hidden></button></form><//>`;
 }

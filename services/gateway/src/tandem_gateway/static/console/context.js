@@ -1,4 +1,5 @@
 // What every view may ask for: the language, who is signed in, where we are, what happens now.
+import { api } from "./api.js";
 import { createContext, useCallback, useContext, useEffect, useRef, useState } from "../shared/ui.js";
 
 export const Console = createContext(null);
@@ -23,6 +24,15 @@ export function useLoad(load, deps) {
   }, [again]);
   const set = useCallback((change) => setState((old) => ({ ...old, value: change(old.value) })), []);
   return { ...state, again, set };
+}
+
+// Where one can try a conversation: a web chat that is on, if there is one.
+export function useDemoChat() {
+  const [bot, setBot] = useState(null);
+  useEffect(() => {
+    api.get("/bots", { platform: "webchat" }).then((page) => setBot(page.items.find((one) => one.enabled) || null), () => {});
+  }, []);
+  return bot && `/chat/${bot.id}`;
 }
 
 // Calls `listener` for items of the live feed, and `again` after a lost connection.

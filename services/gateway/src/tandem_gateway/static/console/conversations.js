@@ -2,7 +2,7 @@ import { html, useEffect, useRef, useState } from "../shared/ui.js";
 import { Icon } from "../shared/icons.js";
 import { shortTime } from "../shared/language.js";
 import { api } from "./api.js";
-import { useConsole, useLive, useLoad } from "./context.js";
+import { useConsole, useDemoChat, useLive, useLoad } from "./context.js";
 import { Avatar, Button, Empty, Loaded, useAction } from "./parts.js";
 import { useTranscript } from "./inbox.js";
 import { TranscriptView } from "./transcript.js";
@@ -11,6 +11,7 @@ const nameOf = (one) => one.user?.name || one.user?.username || one.conversation
 
 export function Conversations({ path, go }) {
   const { t, language } = useConsole();
+  const demo = useDemoChat();
   const [words, setWords] = useState("");
   const [search, setSearch] = useState("");
   const [bot, setBot] = useState("");
@@ -43,7 +44,7 @@ export function Conversations({ path, go }) {
             <span class="card-text">${one.last_text}</span><span class="card-foot">${one.bot} · ${t("messagesCount", { n: one.messages })}</span></span></button></li>`)}</ul>
             ${page.next && html`<div class="earlier"><${Button} busy=${busy} onClick=${more}>${t("loadMore")}<//></div>`}`
         : search || bot ? html`<${Empty} icon="search" title=${t("nothingFound")}>${t("nothingFoundHelp")}<//>`
-          : html`<${Empty} icon="chats" title=${t("conversationsEmpty")} action=${html`<a class="button" href="/chat/web-demo" target="_blank" rel="noopener">${t("openDemo")}</a>`}>${t("conversationsEmptyHelp")}<//>`)}<//></div>
+          : html`<${Empty} icon="chats" title=${t("conversationsEmpty")} action=${demo && html`<a class="button" href=${demo} target="_blank" rel="noopener">${t("openDemo")}</a>`}>${t("conversationsEmptyHelp")}<//>`)}<//></div>
     </section>
     <section class="detail-pane" aria-label=${t("details")}>${current
       ? html`<${Talk} key=${current} id=${current} onBack=${() => go()} />`

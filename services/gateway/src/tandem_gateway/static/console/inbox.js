@@ -2,7 +2,7 @@ import { html, useCallback, useEffect, useLayoutEffect, useRef, useState } from 
 import { Icon } from "../shared/icons.js";
 import { dateTime, freshId, read, write } from "../shared/language.js";
 import { api } from "./api.js";
-import { useConsole, useLive, useLoad, useNow } from "./context.js";
+import { useConsole, useDemoChat, useLive, useLoad, useNow } from "./context.js";
 import { Avatar, Badge, Button, Confirm, Empty, Loaded, Modal, Tabs, useAction } from "./parts.js";
 import { mergePage, TranscriptView } from "./transcript.js";
 
@@ -87,6 +87,7 @@ export function Inbox({ path, go }) {
   const { t, me } = useConsole();
   const [filter, setFilter] = useState(read("tandem-inbox-filter") || "waiting");
   const now = useNow(5000);
+  const demo = useDemoChat();
   const open = useLoad(() => api.get("/tickets", { status: "open", limit: LIST }).then((page) => page.items), []);
   const closed = useLoad(() => (filter === "closed" ? api.get("/tickets", { status: "closed", limit: LIST }).then((page) => [...page.items].reverse()) : Promise.resolve([])), [filter === "closed"]);
   const timer = useRef(null);
@@ -129,7 +130,7 @@ export function Inbox({ path, go }) {
       <${Tabs} label=${t("filters")} value=${filter} onValue=${choose} options=${[["waiting", t("f_waiting"), lists.waiting.length], ["mine", t("f_mine"), lists.mine.length], ["open", t("f_open"), lists.open.length], ["closed", t("f_closed")]]} />
       <div class="list-scroll"><${Loaded} of=${filter === "closed" ? closed : open}>${() => (list.length
         ? html`<ul class="cards">${list.map((ticket) => html`<${Card} key=${ticket.id} ticket=${ticket} current=${ticket.id === current} now=${now} t=${t} onOpen=${() => go(ticket.id)} />`)}</ul>`
-        : html`<${Empty} icon=${icon} title=${t(title)} action=${icon === "inbox" && html`<a class="button" href="/chat/web-demo" target="_blank" rel="noopener">${t("openDemo")}</a>`}>${t(help)}<//>`)}<//></div>
+        : html`<${Empty} icon=${icon} title=${t(title)} action=${icon === "inbox" && demo && html`<a class="button" href=${demo} target="_blank" rel="noopener">${t("openDemo")}</a>`}>${t(help)}<//>`)}<//></div>
     </section>
     <section class="detail-pane" aria-label=${t("details")}>${current
       ? html`<${Ticket} key=${current} id=${current} now=${now} onBack=${() => go()} onDone=${() => { const next = lists.waiting.find((one) => one.id !== current); open.again(); if (filter === "waiting" && next) go(next.id); }} />`
@@ -264,7 +265,7 @@ function Composer({ ticket, take, onDone }) {
     it.style.height = `${Math.min(it.scrollHeight + 2, 260)}px`;
   }, [draft.text, mode]);
   useEffect(() => {
-    const onWrite = (event) => { setMode(event.detail); requestAnimationFrame(() => area.current?.focus()); };
+    const onWrite = (event) => { setMode(event.detail); area.current.focus(); };
     document.addEventListener("tandem-write", onWrite);
     return () => document.removeEventListener("tandem-write", onWrite);
   }, []);

@@ -45,5 +45,5 @@ function NewKey({ onClose }) {
       <${Choices} label=${t("scopes")} value=${values.scopes} onValue=${set("scopes")} options=${SCOPES.map((one) => [one, t(`sc_${one}`)])} />
       <${AreaField} label=${t("onlyModels")} help=${t("onlyModelsHelp")} value=${values.models} onValue=${set("models")} error=${errors.models} rows="2" />
       <${TextField} label=${t("expires")} help=${values.expires ? "" : t("never")} type="datetime-local" value=${values.expires} onValue=${set("expires")} error=${errors.expires_at} />
-      <${Switch} label=${t("trusted")} help=${t("trustedHelp")} checked=${values.trusted} onValue=${set("trusted")} /><button class="sr" tabindex="-1">${t("create")}</button></form><//>`;
+      <${Switch} label=${t("trusted")} help=${t("trustedHelp")} checked=${values.trusted} onValue=${set("trusted")} /><button hidden></button></form><//>`;
 }

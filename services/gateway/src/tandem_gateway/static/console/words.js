@@ -32,8 +32,8 @@ export const WORDS = {
   language: ["中文", "English"], theme: ["Light or dark", "浅色或深色"], soundOn: ["Sound for new questions: on", "新问题提示音：开"], soundOff: ["Sound for new questions: off", "新问题提示音：关"],
   // inbox
   f_waiting: ["Waiting", "待接待"], f_mine: ["Mine", "我的"], f_open: ["All open", "全部未完成"], f_closed: ["Closed", "已结束"], filters: ["Which questions", "筛选"],
-  inboxEmpty: ["Nobody is waiting", "没有人在等待"], inboxEmptyHelp: ["New questions appear here by themselves. Send one from the demo chat to see how it looks.", "新问题会自动出现在这里。可以从演示聊天发送一条试试。"],
-  openDemo: ["Open the demo chat", "打开演示聊天"], mineEmpty: ["You have no open questions", "您没有未完成的问题"], mineEmptyHelp: ["Take one from “Waiting” to answer it.", "从“待接待”中领取一个来回答。"],
+  inboxEmpty: ["Nobody is waiting", "没有人在等待"], inboxEmptyHelp: ["New questions appear here by themselves, as soon as a rule sends one to a person.", "当规则将消息转给人工时，新问题会自动出现在这里。"],
+  openDemo: ["Try it in the web chat", "在网页聊天中试试"], mineEmpty: ["You have no open questions", "您没有未完成的问题"], mineEmptyHelp: ["Take one from “Waiting” to answer it.", "从“待接待”中领取一个来回答。"],
   closedEmpty: ["Nothing is closed yet", "还没有已结束的问题"], closedEmptyHelp: ["Answered questions are kept here.", "已回答的问题会保存在这里。"],
   pickOne: ["Choose a question", "请选择一个问题"], pickOneHelp: ["Use the list, or j and k on the keyboard.", "从列表中选择，或使用键盘 j 和 k 键。"],
   waitingFor: ["waiting {time}", "已等待 {time}"], s_waiting: ["waiting", "等待中"], s_claimed: ["claimed", "已领取"], s_answering: ["answering", "回答中"], s_answered: ["answered", "已回答"],
