@@ -334,6 +334,11 @@ class OneBotPeer:
             **place,
         )
 
+    def input_status_of(self, user_id: int) -> int | None:
+        """The typing state last shown to a user."""
+        shown = [status for user, status in self.actions.input_status if user == user_id]
+        return shown[-1] if shown else None
+
     async def wait_sends(self, count: int, timeout_s: float = 10) -> list[Sent]:
         """Wait until the app made us send so many messages."""
         async with asyncio.timeout(timeout_s):

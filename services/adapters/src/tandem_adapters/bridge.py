@@ -195,16 +195,15 @@ class Bridge:
             is_able, desk = bot in self._speakable(), self._desks.get(bot)
             if is_able and desk is None:
                 self._desks[bot] = await self._broker.nc.subscribe(
-                    subjects.api_of_bot(self.name, bot),
-                    queue=_QUEUE,
-                    cb=lambda msg: self._on_api(bot, msg),
+                    subjects.api_of_bot(self.name, bot), queue=_QUEUE, cb=self._on_api
                 )
             elif desk is not None and not is_able:
                 del self._desks[bot]
                 with contextlib.suppress(*CONNECTION_ERRORS):
                     await desk.unsubscribe()
 
-    async def _on_api(self, bot: str, msg: Msg) -> None:
+    async def _on_api(self, msg: Msg) -> None:
+        bot = msg.subject.split(".")[2]
         self._spawn(self._api.answer(bot, msg))
 
     def _spawn(self, work: Any) -> None:

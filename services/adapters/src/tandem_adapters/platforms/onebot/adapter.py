@@ -16,6 +16,7 @@ from tandem_common.contract.errors import (
     InvalidInputError,
     TandemError,
     UnsupportedError,
+    UpstreamError,
 )
 from tandem_common.contract.hooks import HookRequest, HookResponse
 from tandem_common.contract.turns import TurnEvent
@@ -36,6 +37,7 @@ _OK = 200
 _SENT_REMEMBERED = 5_000
 _MEDIA_CAP_BYTES = 20 << 20
 _STEADY_PAUSES_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
+_FILE_URLS = frozenset({"get_group_file_url", "get_private_file_url", "get_file"})
 _PLAIN = ("text", "at", "face")
 _ANSWERS: dict[str, Callable[[Any], Any]] = {
     "get_group_info": inbound.read_group,
@@ -254,11 +256,26 @@ class OneBotAdapter:
             loaded = {reference: await self._loaded(reference) for reference in references}
             params = with_files(params, loaded)
         data = await self._client.call(request.action, params)
+        if request.action in _FILE_URLS:
+            return Done(data=await self._stored(data))
         message_id = None
         if request.says and isinstance(data, dict) and data.get("message_id") is not None:
             message_id = str(data["message_id"])
             self._remember(message_id)
         return Done(message_id, self._read(request, data), request.reduced)
+
+    async def _stored(self, data: Any) -> dict[str, Any]:
+        """Take a file into our store: the platform's address expires, and may hold secrets."""
+        said = data if isinstance(data, dict) else {}
+        url = str(said.get("url") or "")
+        if not url.startswith(("http://", "https://")):
+            raise UnsupportedError("the implementation gives no address the file can be read from")
+        fetched = await self._fetched(url)
+        if fetched is None:
+            raise UpstreamError("the file could not be fetched from the platform")
+        name = said.get("file_name") or said.get("name")
+        found = {"media": fetched.media, "mime": fetched.mime, "size_bytes": fetched.size_bytes}
+        return {**found, "name": str(name)} if name else found
 
     async def _loaded(self, reference: str) -> str:
         media = await self._host.media.get(reference)
