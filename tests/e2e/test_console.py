@@ -163,15 +163,40 @@ async def test_a_draft_survives_a_reload_and_a_lost_answer_is_not_said_twice(
         await page.reload()
         await expect(page.get_by_label("Write the answer")).to_have_value("Kept words")
 
-        async def lose_the_answer(route: Any) -> None:
+        lost: list[str] = []
+
+        async def lose_the_first_answer(route: Any) -> None:
+            if lost:
+                await route.continue_()
+                return
+            lost.append(route.request.post_data)
             await route.fetch()  # it arrives, but the page never hears of it
             await route.abort()
 
-        await page.route("**/reply", lose_the_answer)
+        await page.route("**/reply", lose_the_first_answer)
         await page.get_by_role("button", name="Send", exact=True).click()
+
+        await expect(page.get_by_text("Sent. The question is answered.")).to_be_visible()
+        assert len(lost) == 1
+        assert desk.relay.said == [(ticket.id, "Kept words")]
+
+
+async def test_what_cannot_be_sent_stays_in_the_field(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as desk:
+        page = desk.page
+        await desk.sign_up()
+        await desk.ask("Anybody?")
+        await page.get_by_role("button", name="Anybody?").click()
+        await page.get_by_label("Write the answer").fill("Kept words")
+        await page.route("**/reply", lambda route: route.abort())
+        await page.get_by_role("button", name="Send", exact=True).click()
+
         await expect(page.get_by_text("Not sent: your text is kept here")).to_be_visible()
         await expect(page.get_by_label("Write the answer")).to_have_value("Kept words")
-        assert desk.relay.said == [(ticket.id, "Kept words")]
+        await page.unroute("**/reply")
+        await page.get_by_role("button", name="Send", exact=True).click()
+        await expect(page.get_by_text("Sent. The question is answered.")).to_be_visible()
+        assert [text for _, text in desk.relay.said] == ["Kept words"]
 
 
 async def test_the_list_is_right_again_after_the_connection_was_lost(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import { mergePage, TranscriptView } from "./transcript.js";
 const OPEN = new Set(["waiting", "claimed", "answering"]);
 const LIST = 200;
 const WARN_MS = 120000, LATE_MS = 600000;
+const UNCERTAIN = new Set(["offline", "timeout", "unavailable"]);
+const AGAIN_MS = [700, 2000];
 const TYPING_EVERY_MS = 4000, TYPING_SHOWN_MS = 7000;
 
 export function span(ms, t) {
@@ -108,7 +110,8 @@ export function Inbox({ path, go }) {
   const current = path[0];
   const choose = (value) => { setFilter(value); write("tandem-inbox-filter", value); };
 
-  useEffect(() => {
+  // In the same breath as the drawing: what is on the screen can be done at once.
+  useLayoutEffect(() => {
     const onKey = (event) => {
       if (event.target.closest("input, textarea, select, dialog") || event.metaKey || event.ctrlKey || event.altKey) return;
       const step = { j: 1, k: -1 }[event.key];
@@ -193,7 +196,8 @@ function Ticket({ id, now, onBack, onDone }) {
   const isOpen = ticket && OPEN.has(ticket.state);
   const may = can("tickets.answer") && isOpen;
 
-  useEffect(() => {
+  // In the same breath as the drawing: what is on the screen can be done at once.
+  useLayoutEffect(() => {
     const onKey = (event) => {
       if (event.target.closest("input, textarea, select, dialog") || event.metaKey || event.ctrlKey || event.altKey) return;
       if (event.key === "c" && may && !mine) { event.preventDefault(); act("claim", { force: Boolean(ticket.assignee) }); }
@@ -241,6 +245,16 @@ function useDraft(ticket, mode) {
   };
 }
 
+// It may have arrived although no answer came: the same key again says it once, and gets the answer.
+async function surely(work) {
+  for (const pause of AGAIN_MS) {
+    try { return await work(); }
+    catch (error) { if (!UNCERTAIN.has(error.code)) throw error; }
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+  return work();
+}
+
 const spoken = (ticket) => `${ticket.parts.length}/${ticket.questions.length}/${OPEN.has(ticket.state)}`;
 
 function Conflict({ theirs, t, onClose }) {
@@ -279,7 +293,7 @@ function Composer({ ticket, take, onDone }) {
     }
   };
 
-  const post = (final, rev) => api.post(`/tickets/${ticket.id}/reply`, { text: draft.text.trim(), final, expected_rev: rev, idempotency_key: draft.key });
+  const post = (final, rev) => surely(() => api.post(`/tickets/${ticket.id}/reply`, { text: draft.text.trim(), final, expected_rev: rev, idempotency_key: draft.key }));
 
   async function reply(final) {
     let answered;
@@ -301,13 +315,13 @@ function Composer({ ticket, take, onDone }) {
   }
 
   const note = async () => {
-    take(await api.post(`/tickets/${ticket.id}/note`, { text: draft.text.trim(), idempotency_key: draft.key }));
+    take(await surely(() => api.post(`/tickets/${ticket.id}/note`, { text: draft.text.trim(), idempotency_key: draft.key })));
     draft.clear();
   };
   const send = (final) => {
     if (!draft.text.trim()) return;
     run(() => (mode === "note" ? note() : reply(final)), (error) => {
-      if (error.code !== "offline" && error.code !== "timeout" && error.code !== "unavailable") return false;
+      if (!UNCERTAIN.has(error.code)) return false;
       fail(Object.assign(error, { message: t("notSent") }));
       return true;
     });
