@@ -82,7 +82,7 @@ def _stored(n: int, **frame: Any) -> Stored:
 def test_pieces_of_a_message_that_is_complete_are_left_out() -> None:
     links = MediaLinks(GatewaySettings(secret_key=SecretStr("k")))
     stored = [
-        _stored(3, kind="delta", id="m1", text="Hel"),
+        _stored(3, kind="delta", id="m1", text="Start"),
         _stored(4, kind="message", id="m1", components=[]),
         _stored(9, kind="delta", id="m2", text="grow"),
     ]

@@ -73,6 +73,8 @@ _MEDIA = (
     f"$O.{subjects.MEDIA}.>",
     *_consume(f"OBJ_{subjects.MEDIA}"),
     f"{_JS}.STREAM.PURGE.OBJ_{subjects.MEDIA}",
+    f"{_JS}.STREAM.NAMES",  # nats-py looks up the stream of an object's chunks by subject
+    f"$JS.FC.OBJ_{subjects.MEDIA}.>",
 )
 _LEASES = (
     *_buckets(subjects.LEASES, subjects.EPOCHS, subjects.MEMBERS),
