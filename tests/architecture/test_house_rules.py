@@ -33,13 +33,13 @@ def spoken(tree):
             inside |= {id(part) for part in node.values}
             parts = (p.value if isinstance(p, ast.Constant) else "{}" for p in node.values)
             yield node.lineno, "".join(map(str, parts))
-        elif isinstance(getattr(node, "value", None), str) and id(node) not in inside:
-            yield node.lineno, node.value
+        elif isinstance(node, ast.Constant) and id(node) not in inside:
+            yield node.lineno, str(node.value)
 
 
 def is_message_type(text):
-    """`Tandem-Type` of a turn's log is `turn.<kind>`, and of the live feed `ticket.<kind>`."""
-    return text in {"turn.{}", "ticket.{}"}
+    """Types that begin like a subject: of a log entry, a frame, an item of the live feed."""
+    return text in {"turn.{}", "ticket.{}", "webchat.{}"}
 
 
 def test_there_are_sources():
