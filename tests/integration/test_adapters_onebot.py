@@ -17,6 +17,7 @@ from tandem_common.contract.commands import (
     ApproveFriendRequest,
     ApproveGroupInvite,
     CallPlatformApi,
+    Command,
     DeleteMessage,
     DeliverTurn,
     EditMessage,
@@ -454,7 +455,7 @@ async def test_every_kind_of_call_reaches_the_platform(house: House, line: OneBo
     here = group(GROUP)
     reference = await MediaStore(house.broker).put(b"file")
     line.actions.file_url = f"http://127.0.0.1:{0}/"
-    changing = [
+    changing: list[Command] = [
         SendMessage(conversation=here, components=(Text(text="yo"),), idempotency_key="k"),
         React(conversation=here, message_id=str(said), reaction="76"),
         ForwardMessage(conversation=here, message_id=str(said), to=private(ANN)),
@@ -468,7 +469,7 @@ async def test_every_kind_of_call_reaches_the_platform(house: House, line: OneBo
         DeleteMessage(conversation=here, message_id=str(said)),
         CallPlatformApi(action="send_like", params={"user_id": ANN, "times": 1}),
     ]
-    reading = [
+    reading: list[Command] = [
         GetGroupInfo(group_id=str(GROUP)),
         GetGroupList(),
         GetGroupMemberList(group_id=str(GROUP)),
