@@ -82,9 +82,7 @@ async def test_webhook_and_person_answer_a_group_in_order(house):
             "webhook heard: /hook three",
         ]
         assert {s.target for s in sends} == {GROUP}
-        transcript = await house.api(
-            "GET", f"/conversations/{ticket['conversation_id']}/messages"
-        )
+        transcript = await house.api("GET", f"/conversations/{ticket['conversation_id']}/messages")
         async with asyncio.timeout(15):
             while len(transcript["items"]) < 8 or transcript["items"][-1]["delivery"] != "sent":
                 await asyncio.sleep(0.2)
