@@ -285,6 +285,28 @@ async def test_a_picture_is_kept_and_served_only_by_a_signed_link(house: House) 
         assert got.status == 401
 
 
+async def test_while_nats_is_away_reads_say_so_and_nothing_is_a_500(
+    house: House, nats: NatsServer
+) -> None:
+    nats.kill()
+    answers = {
+        path: await house.call("GET", path)
+        for path in ("/dlq", "/tickets", "/conversations", f"/media/{'a' * 64}", "/bots", "/keys")
+    }
+
+    assert {path: status for path, (status, _) in answers.items()} == {
+        "/dlq": 503,
+        "/tickets": 503,
+        "/conversations": 503,
+        f"/media/{'a' * 64}": 503,
+        "/bots": 200,
+        "/keys": 200,
+    }
+    async with house.http.get("/readyz") as got:
+        assert got.status == 503
+    nats.start()
+
+
 async def test_a_dead_letter_is_listed_replayed_once_and_gone(house: House, broker: Any) -> None:
     event = an_event("hello", bot="echo", platform="onebot")
     subject = subjects.event("onebot", "echo", event.type, event.conversation_token)

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 
+from nats.js.errors import APIError
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tandem_common.contract.errors import TandemError, TooLargeError
+from tandem_common.contract.errors import TandemError, TooLargeError, UnavailableError
+from tandem_common.runtime.broker import CONNECTION_ERRORS
 from tandem_common.runtime.ids import new_id
 from tandem_common.runtime.logging import get_logger
 
@@ -98,15 +101,21 @@ class LastResort:
 
         try:
             await self._app(scope, receive, watch)
-        except TandemError as exc:
-            if started:
-                raise
-            await error_response(exc)(scope, receive, send)
         except Exception as exc:
-            log.exception("request_failed", path=scope["path"], error=type(exc).__name__)
+            refused = _refusal(exc, scope["path"])
             if started:
                 raise
-            await internal_response()(scope, receive, send)
+            await refused(scope, receive, send)
+
+
+def _refusal(error: Exception, path: str) -> Response:
+    if isinstance(error, TandemError):
+        return error_response(error)
+    if isinstance(error, (*CONNECTION_ERRORS, APIError)):
+        log.warning("nats_failed", path=path, error=repr(error))
+        return error_response(UnavailableError("NATS is away.", retry_after_s=1))
+    log.error("request_failed", path=path, error=type(error).__name__, exc_info=error)
+    return internal_response()
 
 
 def _too_large(limit: int) -> TooLargeError:

@@ -26,7 +26,7 @@ _MIMES = {
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data: https:; "
-    "connect-src 'self' ws: wss:; font-src 'self'; media-src 'self' https:; frame-src 'self'; "
+    "connect-src 'self'; font-src 'self'; media-src 'self' https:; frame-src 'self'; "
     "manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}"
 )
 

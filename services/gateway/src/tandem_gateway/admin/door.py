@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tandem_common.contract import subjects
-from tandem_common.contract.base import rfc3339
+from tandem_common.contract.base import ContractModel, rfc3339
 from tandem_common.contract.errors import ConflictError, NotFoundError, UnavailableError
 from tandem_common.contract.ledger import Audit
 from tandem_common.runtime.ids import new_id
@@ -32,6 +32,8 @@ from .idempotency import HEADER as IDEMPOTENCY_KEY, once
 log = get_logger(__name__)
 UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 M = TypeVar("M", bound=BaseModel)
+R = TypeVar("R", bound=ContractModel)
+ANSWER_S = 10.0
 
 
 class AdminRoute(APIRoute):
@@ -189,6 +191,21 @@ def audit(
     )
     record = Audit(id=ident, time=now, actor=who.id, action=action, target=target, details=details)
     enqueue_record(session, subjects.audit(action.partition(".")[0]), record)
+
+
+async def ask(
+    gateway: GatewayState, service: str, op: str, body: ContractModel, reply: type[R]
+) -> R:
+    """Ask another service.
+
+    Raises:
+        UnavailableError: NATS or the service is away: said at once, not after a deadline.
+        TandemError: What the service answered.
+    """
+    if not gateway.broker.is_connected:
+        raise UnavailableError("NATS is away.", retry_after_s=1)
+    subject = subjects.service_op(service, op)
+    return await gateway.broker.request(subject, body, reply, timeout_s=ANSWER_S)
 
 
 class Refused(BaseModel):

@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from tandem_common.contract import subjects
 from tandem_common.contract.ids import BotId
 from tandem_common.contract.transcripts import (
     ConversationList,
@@ -14,7 +13,7 @@ from tandem_common.contract.transcripts import (
     ReadTranscript,
     Transcript,
 )
-from tandem_gateway.admin.door import Gateway, admin_router, answer, path_id, permit, shown
+from tandem_gateway.admin.door import Gateway, admin_router, answer, ask, path_id, permit, shown
 from tandem_gateway.media_links import media_response
 from tandem_gateway.security.principals import Principal
 from tandem_gateway.state import GatewayState
@@ -23,12 +22,10 @@ router = admin_router("conversations")
 Reader = Annotated[Principal, permit("conversations.read")]
 Limit = Annotated[int, Query(ge=1, le=200)]
 ConversationPath = Annotated[str, path_id("conversation", r"[a-z2-7]{20}")]
-_ROUTER_S = 10.0
 
 
 async def _transcript(gateway: GatewayState, asked: ReadTranscript) -> Transcript:
-    subject = subjects.service_op("router", "transcript")
-    return await gateway.broker.request(subject, asked, Transcript, timeout_s=_ROUTER_S)
+    return await ask(gateway, "router", "transcript", asked, Transcript)
 
 
 @router.get("/conversations", responses=shown(ConversationList))
@@ -42,10 +39,7 @@ async def list_conversations(
 ) -> Response:
     """List conversations, newest first."""
     asked = ListConversations(bot=bot, search=search or None, limit=limit, cursor=cursor)
-    subject = subjects.service_op("router", "conversations")
-    return answer(
-        await gateway.broker.request(subject, asked, ConversationList, timeout_s=_ROUTER_S)
-    )
+    return answer(await ask(gateway, "router", "conversations", asked, ConversationList))
 
 
 @router.get("/conversations/{conversation}", responses=shown(ConversationSummary))

@@ -14,7 +14,7 @@ from tandem_common.contract.rules import Rule
 from tandem_common.contract.transcripts import RuleTestResult, TestRules
 from tandem_gateway.admin.bots import repository
 from tandem_gateway.admin.bots.service import unknown_bot
-from tandem_gateway.admin.door import Expect, audit, writing
+from tandem_gateway.admin.door import Expect, ask, audit, writing
 from tandem_gateway.admin.handlers import shown_handler, stored_handler
 from tandem_gateway.errors import parse_as
 from tandem_gateway.masking import unseal
@@ -26,7 +26,6 @@ from tandem_gateway.state import GatewayState
 from .schemas import RulesRead, RulesTest
 
 _RULE: TypeAdapter[Rule] = TypeAdapter(Rule)
-_ROUTER_S = 5.0
 
 
 def _refuse(field: str, sentence: str) -> InvalidInputError:
@@ -140,9 +139,7 @@ async def try_event(gateway: GatewayState, bot: str, body: RulesTest) -> RuleTes
     request = TestRules(
         event=event, rules=tuple(rules), default_handler=repository.handler_of(owner)
     )
-    result = await gateway.broker.request(
-        subjects.service_op("router", "test_rules"), request, RuleTestResult, timeout_s=_ROUTER_S
-    )
+    result = await ask(gateway, "router", "test_rules", request, RuleTestResult)
     return result.model_copy(
         update={"handlers": tuple(shown_handler(handler) for handler in result.handlers)}
     )

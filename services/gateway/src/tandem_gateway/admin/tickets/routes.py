@@ -23,10 +23,12 @@ from tandem_common.contract.relay import (
 )
 from tandem_common.runtime.ids import new_id
 from tandem_gateway.admin.door import (
+    ANSWER_S,
     UUID,
     Gateway,
     admin_router,
     answer,
+    ask,
     json_body,
     path_id,
     permit,
@@ -42,12 +44,10 @@ router = admin_router("tickets")
 Reader = Annotated[Principal, permit("tickets.read")]
 Operator = Annotated[Principal, permit("tickets.answer")]
 TicketPath = Annotated[str, path_id("ticket", UUID)]
-_RELAY_S = 10.0
 
 
 async def _ask(gateway: GatewayState, op: str, body: ContractModel) -> Response:
-    subject = subjects.service_op("relay", op)
-    ticket = await gateway.broker.request(subject, body, Ticket, timeout_s=_RELAY_S)
+    ticket = await ask(gateway, "relay", op, body, Ticket)
     return answer(ticket, rev=ticket.rev)
 
 
@@ -73,8 +73,7 @@ async def list_tickets(
         limit=asked.limit,
         cursor=asked.cursor,
     )
-    subject = subjects.service_op("relay", "list")
-    return answer(await gateway.broker.request(subject, query, TicketList, timeout_s=_RELAY_S))
+    return answer(await ask(gateway, "relay", "list", query, TicketList))
 
 
 @router.get("/tickets/{ticket}", responses=shown(Ticket))
@@ -128,10 +127,7 @@ async def _with_ticket(gateway: GatewayState, ticket: str, error: ConflictError)
     """Show the operator what the other one said."""
     details: dict[str, Any] = dict(error.details)
     if "ticket" not in details:
-        subject = subjects.service_op("relay", "read")
-        found = await gateway.broker.request(
-            subject, ReadTicket(ticket=ticket), Ticket, timeout_s=_RELAY_S
-        )
+        found = await ask(gateway, "relay", "read", ReadTicket(ticket=ticket), Ticket)
         details["ticket"] = found.model_dump(mode="json")
     return ConflictError(error.message, field=error.field, details=details)
 
@@ -166,5 +162,5 @@ async def typing(
     """Say that the operator is writing."""
     asked = TypingTicket(ticket=ticket, operator=who.operator, typing=body.typing)
     subject = subjects.service_op("relay", "typing")
-    await gateway.broker.request_raw(subject, asked.to_json(), timeout_s=_RELAY_S)
+    await gateway.broker.request_raw(subject, asked.to_json(), timeout_s=ANSWER_S)
     return answer({"ok": True})

@@ -20,6 +20,7 @@ from tandem_gateway.admin.door import (
     Gateway,
     admin_router,
     answer,
+    ask,
     json_body,
     path_id,
     permit,
@@ -34,12 +35,10 @@ from .schemas import Cancel
 router = admin_router("turns")
 Reader = Annotated[Principal, permit("turns.read")]
 TurnPath = Annotated[str, path_id("turn", UUID)]
-_ROUTER_S = 10.0
 
 
 async def _read(gateway: GatewayState, turn: str) -> Turn:
-    subject = subjects.service_op("router", "turn")
-    return await gateway.broker.request(subject, ReadTurn(turn=turn), Turn, timeout_s=_ROUTER_S)
+    return await ask(gateway, "router", "turn", ReadTurn(turn=turn), Turn)
 
 
 @router.get("/turns/{turn}", responses=shown(Turn))
