@@ -124,7 +124,7 @@ class House:
         for room in self.rooms.values():
             room.start()
         for room in self.rooms.values():
-            wait_until(lambda room=room: listens(room.port), room.name, 60)
+            wait_until(partial(listens, room.port), room.name, 60)
 
     def stop(self) -> None:
         for room in self.rooms.values():

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from pathlib import Path
 
 import openai
 import pytest
@@ -51,8 +52,7 @@ async def test_a_waiting_caller_survives_the_death_of_everything(house):
 
 
 def _cmdline(pid: int) -> bytes:
-    with open(f"/proc/{pid}/cmdline", "rb") as file:
-        return file.read()
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 async def test_a_killed_gateway_and_a_retrying_client_ask_once(house):

@@ -26,6 +26,7 @@ from tandem_common.contract.errors import (
     UnknownOutcomeError,
     UnsupportedError,
 )
+from tandem_common.contract.outcomes import Author
 from tandem_common.runtime.broker import CONNECTION_ERRORS, invalid_input
 from tandem_common.runtime.logging import get_logger
 
@@ -34,6 +35,7 @@ from .base import Adapter, Step
 log = get_logger(__name__)
 
 _DEADLINE_S = 20.0
+_CALLER = Author(kind="bot")
 _REMEMBERED = 10_000
 _READS = "get_"
 
@@ -123,7 +125,7 @@ class ApiDesk:
         reduced: list[str] = []
         async with asyncio.timeout(_DEADLINE_S):
             for number, step in enumerate(steps):
-                done = await adapter.perform(step, f"{key}:{number}")
+                done = await adapter.perform(step, f"{key}:{number}", _CALLER)
                 data = done.data if done.data is not None else data
                 ids += [done.message_id] if done.message_id else []
                 reduced += done.reduced

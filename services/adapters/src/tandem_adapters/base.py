@@ -11,6 +11,7 @@ from tandem_common.contract.capabilities import Manifest
 from tandem_common.contract.commands import Command, DeliverTurn
 from tandem_common.contract.events import Event
 from tandem_common.contract.hooks import HookRequest, HookResponse
+from tandem_common.contract.outcomes import Author
 from tandem_common.contract.turns import TurnEvent
 from tandem_common.runtime.broker import Broker
 from tandem_common.runtime.clock import Clock
@@ -157,8 +158,8 @@ class Adapter(Protocol):
         """
         ...
 
-    async def perform(self, step: Step, key: str) -> Done:
-        """Do one step.
+    async def perform(self, step: Step, key: str, author: Author) -> Done:
+        """Do one step, in the author's name where the platform shows one.
 
         Raises:
             UnavailableError, RateLimitedError, CapacityError: Nothing was done; again later.

@@ -17,7 +17,7 @@ from tandem_common.contract.errors import (
     UnknownOutcomeError,
     UpstreamError,
 )
-from tandem_common.contract.outcomes import Outcome
+from tandem_common.contract.outcomes import Author, Outcome
 from tandem_common.runtime.broker import Broker
 from tandem_common.runtime.clock import Clock
 from tandem_common.runtime.keyed import Delivery
@@ -181,7 +181,7 @@ class Sender:
             if not adapter.is_idempotent:
                 await self._ledger.write(task.key, sending)
             try:
-                return await self._do(adapter, step, key)
+                return await self._do(adapter, step, key, task.outcome.author)
             except _NOT_DONE as error:
                 await self._not_sent(adapter, task, sending)
                 if not isinstance(error, RateLimitedError):
@@ -190,11 +190,13 @@ class Sender:
                 log.info("rate_limited", retry_after_s=pause)
                 await self._clock.sleep(pause)
 
-    async def _do(self, adapter: Adapter, step: "Step | DeliverTurn", key: str) -> Done:
+    async def _do(
+        self, adapter: Adapter, step: "Step | DeliverTurn", key: str, author: Author
+    ) -> Done:
         if isinstance(step, DeliverTurn):
             async with aclosing(attach(self._broker, step.turn)) as entries:
                 return await adapter.deliver(step, entries, key)
-        return await adapter.perform(step, key)
+        return await adapter.perform(step, key, author)
 
     async def _not_sent(self, adapter: Adapter, task: "_Task", sending: Entry) -> None:
         """Take the note back: nothing left, so a crash now leaves nothing in doubt."""

@@ -22,10 +22,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from tandem_common.contract import subjects
 from tandem_common.contract.components import plain_text
-from tandem_common.contract.entities import Conversation
+from tandem_common.contract.entities import Conversation, token_of
 from tandem_common.contract.errors import UnavailableError
 from tandem_common.contract.events import Event, MessageReceived, read_event
-from tandem_common.contract.ids import conversation_token
 from tandem_common.contract.ledger import DeliveryBatch
 from tandem_common.contract.outcomes import Outcome
 from tandem_common.contract.turns import TurnEvent, read_turn_event
@@ -154,7 +153,7 @@ def _add_handled(batch: Batch, outcome: Outcome, stored_at: datetime) -> None:
         "id": outcome.turn,
         "platform": outcome.platform,
         "bot": outcome.bot,
-        "conversation_id": _token(outcome.platform, outcome.bot, place),
+        "conversation_id": token_of(outcome.platform, outcome.bot, place),
         "handler": outcome.handled_by.kind,
         "state": "final" if is_final else "running",
         "opened_at": stored_at,
@@ -182,11 +181,6 @@ def add_turn_event(batch: Batch, event: TurnEvent) -> None:
     batch.closed[event.turn] = row
 
 
-def _token(platform: str, bot: str, place: Conversation | None) -> str:
-    chat, thread = (place.chat.id, place.thread_id) if place else ("", "")
-    return conversation_token(platform, bot, chat, thread)
-
-
 def _touch(
     batch: Batch,
     platform: str,
@@ -195,7 +189,7 @@ def _touch(
     text: str,
     at: datetime,
 ) -> str:
-    token = _token(platform, bot, place)
+    token = token_of(platform, bot, place)
     before = batch.conversations.get(token)
     batch.conversations[token] = {
         "id": token,

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from .base import ContractModel
-from .ids import ChatId, UserId
+from .ids import ChatId, UserId, conversation_token
 
 ChatKind = Literal["private", "group", "channel"]
 
@@ -51,3 +51,11 @@ class Conversation(ContractModel):
 
     chat: Chat
     thread_id: str = ""
+
+
+def token_of(platform: str, bot: str, place: Conversation | None) -> str:
+    """Return the token of a conversation; None stands for the bot itself."""
+    if place is None:
+        return conversation_token(platform, bot, "")
+    is_private = place.chat.kind == "private"
+    return conversation_token(platform, bot, place.chat.id, place.thread_id, is_private=is_private)

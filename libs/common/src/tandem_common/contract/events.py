@@ -5,12 +5,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from .base import ContractModel, Timestamp, read_union
-from .entities import Conversation, Group, User
+from .entities import Conversation, Group, User, token_of
 from .errors import ErrorBody
-from .ids import BotId, EventId, MessageId, PlatformName, TurnId, conversation_token
+from .ids import BotId, EventId, MessageId, PlatformName, TurnId
 from .message import Message
-
-NO_CONVERSATION = ""
 
 
 class Caller(ContractModel):
@@ -41,9 +39,7 @@ class _Event(ContractModel):
     @property
     def conversation_token(self) -> str:
         """The token of this event's conversation, as it stands in subjects."""
-        place = self.conversation
-        chat_id, thread_id = (place.chat.id, place.thread_id) if place else (NO_CONVERSATION, "")
-        return conversation_token(self.platform, self.bot, chat_id, thread_id)
+        return token_of(self.platform, self.bot, self.conversation)
 
     @property
     def turn_id(self) -> TurnId:

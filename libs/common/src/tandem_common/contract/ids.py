@@ -22,12 +22,17 @@ MessageId = str
 ConversationToken = Annotated[str, StringConstraints(pattern=r"^[a-z2-7]{20}$")]
 
 
-def conversation_token(platform: str, bot: str, chat_id: str, thread_id: str = "") -> str:
+def conversation_token(
+    platform: str, bot: str, chat_id: str, thread_id: str = "", *, is_private: bool = True
+) -> str:
     """Return the token that stands for a conversation in subjects.
+
+    A person and a group may have the same id (QQ's numbers do): they are two conversations.
 
     The first 20 characters of base32(blake2b(key)), lower case: 100 bits, so that two
     conversations never share one by accident, and no platform id can break a subject.
     """
-    key = f"{platform}\x1f{bot}\x1f{chat_id}\x1f{thread_id}".encode()
+    kind = "" if is_private else "\x1fgroup"
+    key = f"{platform}\x1f{bot}\x1f{chat_id}\x1f{thread_id}{kind}".encode()
     digest = hashlib.blake2b(key, digest_size=16).digest()
     return b32encode(digest).decode().lower()[:CONVERSATION_TOKEN_LENGTH]

@@ -88,7 +88,7 @@ class WebhookConfig(ContractModel):
     """Post the event to somebody else's program and do what the answer says."""
 
     url: Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2048)]
-    secret: str = Field(default="", max_length=200)
+    secret: str = Field(default="", max_length=1000)
     """`whsec_` + base64, as Standard Webhooks has it; empty: unsigned. Sealed at rest."""
     format: Literal["tandem", "langbot"] = "tandem"
     timeout_s: float = Field(default=10.0, gt=0, le=60)

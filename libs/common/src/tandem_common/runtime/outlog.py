@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from nats.js.errors import APIError, BadRequestError
 
 from tandem_common.contract import subjects
+from tandem_common.contract.entities import token_of
 from tandem_common.contract.errors import UnavailableError
-from tandem_common.contract.ids import conversation_token
 from tandem_common.contract.outcomes import Outcome
 
 from . import tracing
@@ -34,13 +34,7 @@ class Mark:
 
 def subject_of(outcome: Outcome) -> str:
     """Return where an outcome belongs."""
-    place = outcome.conversation
-    token = conversation_token(
-        outcome.platform,
-        outcome.bot,
-        place.chat.id if place else "",
-        place.thread_id if place else "",
-    )
+    token = token_of(outcome.platform, outcome.bot, outcome.conversation)
     return subjects.out(outcome.platform, outcome.bot, token)
 
 

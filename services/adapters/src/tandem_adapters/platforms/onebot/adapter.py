@@ -19,6 +19,7 @@ from tandem_common.contract.errors import (
     UpstreamError,
 )
 from tandem_common.contract.hooks import HookRequest, HookResponse
+from tandem_common.contract.outcomes import Author
 from tandem_common.contract.turns import TurnEvent
 from tandem_common.runtime.ids import new_id
 from tandem_common.runtime.logging import get_logger
@@ -238,7 +239,7 @@ class OneBotAdapter:
             Step(request, says=not request.repeatable) for request in plan(command, self._options)
         ]
 
-    async def perform(self, step: Step, key: str) -> Done:  # noqa: ARG002 - OneBot takes no key
+    async def perform(self, step: Step, key: str, author: Author) -> Done:  # noqa: ARG002 - neither has a place in OneBot
         """Carry out one action."""
         request: Request = step.request
         try:

@@ -77,7 +77,7 @@ class WebChatAdapter:
             raise UnsupportedError(f"a web chat has no {command.kind}")
         return (Step(command, says=not isinstance(command, SetTyping)),)
 
-    async def perform(self, step: Step, key: str) -> Done:
+    async def perform(self, step: Step, key: str, author: Author) -> Done:
         """Store a frame, once per key."""
         command: Command = step.request
         if isinstance(command, SetTyping):
@@ -86,7 +86,7 @@ class WebChatAdapter:
             return Done()
         message_id = getattr(command, "idempotency_key", "") or key or new_id()
         frame, reduced = outbound.to_frame(
-            command, message_id=message_id, author=_SOMEBODY, now=self._host.clock.now()
+            command, message_id=message_id, author=author, now=self._host.clock.now()
         )
         place: Conversation = command.conversation  # type: ignore[union-attr,assignment]
         await self._store.put(place, frame, f"{frame.kind}:{key or message_id}")

@@ -1,9 +1,8 @@
 """The store of web chat conversations: the stream WEBCHAT."""
 
 from tandem_common.contract import subjects
-from tandem_common.contract.entities import Conversation
+from tandem_common.contract.entities import Conversation, token_of
 from tandem_common.contract.errors import UnavailableError
-from tandem_common.contract.ids import conversation_token
 from tandem_common.contract.webchat import ChatDelta, ChatFrame, ChatTyping
 from tandem_common.runtime.broker import CONNECTION_ERRORS, Broker
 
@@ -17,7 +16,7 @@ class ChatStore:
         self._broker, self._bot = broker, bot
 
     def _token(self, place: Conversation) -> str:
-        return conversation_token(PLATFORM, self._bot, place.chat.id, place.thread_id)
+        return token_of(PLATFORM, self._bot, place)
 
     async def put(self, place: Conversation, frame: ChatFrame, key: str) -> None:
         """Store a frame once per key.
