@@ -17,7 +17,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import APIError, NotFoundError
 from pydantic import ValidationError
-from sqlalchemy import Connection, Insert, Table, case, func
+from sqlalchemy import Connection, Insert, Table, bindparam, case, func
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tandem_common.contract import subjects
@@ -376,12 +376,14 @@ def _write_turns(connection: Connection, table: Table, batch: Batch) -> None:
         }
         statement = _insert(connection, table).on_conflict_do_nothing()
         _put(connection, statement, known)
-        for row in batch.handled.values():
-            values = {name: row[name] for name in answer}
-            is_open = table.c.state.not_in(_ENDED)
-            connection.execute(
-                table.update().where(table.c.id == row["id"], is_open).values(**values)
-            )
+        is_open = table.c.state.not_in(_ENDED)
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in answer}
+        update = table.update().where(table.c.id == bindparam("turn"), is_open).values(**values)
+        rows = [
+            {"turn": row["id"], **{f"new_{name}": row[name] for name in answer}}
+            for row in batch.handled.values()
+        ]
+        connection.execute(update, rows)
     if batch.closed:
         _put(connection, _update(_insert(connection, table), ended), batch.closed)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from base64 import b32encode
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import StringConstraints
@@ -22,6 +23,7 @@ MessageId = str
 ConversationToken = Annotated[str, StringConstraints(pattern=r"^[a-z2-7]{20}$")]
 
 
+@lru_cache(maxsize=65_536)
 def conversation_token(
     platform: str, bot: str, chat_id: str, thread_id: str = "", *, is_private: bool = True
 ) -> str:

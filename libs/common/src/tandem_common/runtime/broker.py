@@ -116,6 +116,7 @@ class Broker:
         self._services: list[nats.micro.service.Service] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._nc: Client | None = None
+        self._js: JetStreamContext | None = None
         self.name = name or settings.service
         self.inbox_prefix = inbox_prefix(settings.user)
         self.declared = NatsBroker(
@@ -175,7 +176,9 @@ class Broker:
     @property
     def js(self) -> JetStreamContext:
         """The JetStream context, with a deadline of five seconds a call."""
-        return self.nc.jetstream(timeout=5)
+        if self._js is None:
+            self._js = self.nc.jetstream(timeout=5)
+        return self._js
 
     @property
     def is_connected(self) -> bool:

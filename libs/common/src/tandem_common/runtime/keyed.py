@@ -158,6 +158,8 @@ class KeyedConsumer:
         self._broker, self._config, self._handle = broker, config, handle
         self._eligible, self._on_dead, self._on_taken = shards, on_dead, on_taken
         self._clock = clock or SystemClock()
+        self._timer = metrics.HANDLE_SECONDS.labels(config.name)
+        self._handled = metrics.HANDLED.labels(config.name, "ok")
         self._me = new_id().replace("-", "")
         self._held: dict[str, _Shard] = {}
         self._slots = asyncio.Semaphore(config.concurrency)
@@ -460,7 +462,7 @@ class KeyedConsumer:
         delivery = Delivery(msg.subject, msg.data, msg.headers or {}, msg.metadata.sequence.stream)
         name = self._config.name
         with (
-            metrics.HANDLE_SECONDS.labels(name).time(),
+            self._timer.time(),
             tracing.hop(f"handle {name}", delivery.headers, SpanKind.CONSUMER),
         ):
             try:
@@ -468,7 +470,7 @@ class KeyedConsumer:
             except Exception as error:  # noqa: BLE001 - whatever it is, the key must go on
                 if not await self._again(shard, msg, delivery, error):
                     return False
-        metrics.HANDLED.labels(name, "ok").inc()
+        self._handled.inc()
         await self._acknowledge(msg)
         return True
 

@@ -5,8 +5,9 @@ import sys
 from typing import Any, cast
 
 import structlog
-from opentelemetry import trace
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+from .tracing import trace_id
 
 _SECRET_WORDS = ("token", "secret", "password", "api_key", "authorization", "seed", "cookie")
 _MASK = "********"
@@ -20,9 +21,9 @@ def _mask_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def _add_trace(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    context = trace.get_current_span().get_span_context()
-    if context.is_valid:
-        event["trace"] = format(context.trace_id, "032x")
+    found = trace_id()
+    if found:
+        event["trace"] = found
     return event
 
 
