@@ -45,12 +45,11 @@ def router_settings(nats: NatsServer, temporal: TemporalServer, folder: Path, **
     return RouterSettings(
         nats_url=nats.url,
         temporal_address=temporal.address,
-        database_url=f"sqlite+aiosqlite:///{folder}/router.db",
         secret_key=Fernet.generate_key().decode(),
         http_port=free_port(),
         storage_scale=0.02,
         allow_private_urls=True,
-        **more,
+        **({"database_url": f"sqlite+aiosqlite:///{folder}/router.db"} | more),
     )
 
 
@@ -164,8 +163,12 @@ async def test_a_caller_reads_the_turn_of_an_echo(nats, temporal, tmp_path):
         assert text == "one two three"
 
 
-async def test_transcript_and_turn_are_stored(nats, temporal, tmp_path):
-    settings = router_settings(nats, temporal, tmp_path)
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_transcript_and_turn_are_stored(request, nats, temporal, tmp_path, kind):
+    more = {}
+    if kind == "postgresql":
+        more["database_url"] = request.getfixturevalue("postgres_url")
+    settings = router_settings(nats, temporal, tmp_path, **more)
     async with running(settings) as broker:
         await put_bot(broker, a_bot())
         event = an_event("keep this")

@@ -23,6 +23,9 @@ from tandem_common.runtime.database import Database
 
 from .models.tables import ConversationRow, DeliveryRow, EntryRow, TurnRow
 
+_READS_ITSELF = "openai"
+"""A waiting caller reads its turn; nothing is delivered that could be reported."""
+
 
 def write_cursor(moment: datetime, row_id: str) -> str:
     """Name a place in a list ordered by time and id."""
@@ -192,7 +195,7 @@ def _entry(row: EntryRow, delivery: DeliveryRow | None, turn: TurnRow | None) ->
             "turn": row.turn,
             "message_id": delivery.message_id if delivery else row.message_id,
             "handler": row.handler,
-            "delivery": state if row.direction == "out" else None,
+            "delivery": state if row.direction == "out" and row.platform != _READS_ITSELF else None,
             "error": delivery.error if delivery else None,
         }
     )

@@ -13,9 +13,14 @@ class OneBotSettings(BotSettings):
     access_token: str = Field(
         default="",
         title="Access token",
-        description="The implementation must present it when it connects; also used for HTTP calls.",
+        description=(
+            "The implementation must present it when it connects; also used for HTTP calls. "
+            "Without one only this machine may connect."
+        ),
         json_schema_extra=hint(
-            "访问令牌", "协议端连接时必须出示；调用 HTTP API 时也会使用。", secret=True
+            "访问令牌",
+            "协议端连接时必须出示；调用 HTTP API 时也会使用。留空则只允许本机连接。",
+            secret=True,
         ),
     )
     self_id: str = Field(

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from base64 import b64decode
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
 
 import aiohttp
 from aiohttp import web
@@ -40,14 +41,16 @@ def token_of(request: web.Request) -> str:
     return header or request.query.get("access_token", "")
 
 
-def check_token(presented: str, settings: OneBotSettings) -> None:
-    """Compare in constant time.
+def check_token(presented: str, remote: str, settings: OneBotSettings) -> None:
+    """Compare in constant time; without a token only this machine may connect.
 
     Raises:
         UnauthenticatedError: None was presented.
-        ForbiddenError: Another one was.
+        ForbiddenError: Another one was, or the bot has none and the caller is elsewhere.
     """
     if not settings.access_token:
+        if not ip_address(remote or "0.0.0.0").is_loopback:  # noqa: S104 - no address at all
+            raise ForbiddenError("set access_token: without one only this machine may connect")
         return
     if not presented:
         raise UnauthenticatedError("this bot wants its access token (Authorization: Bearer …)")
@@ -148,7 +151,7 @@ class Lines:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection to its end."""
         try:
-            check_token(token_of(request), self._settings)
+            check_token(token_of(request), request.remote or "", self._settings)
             self._check_account(request.headers.get("X-Self-ID", ""))
         except TandemError as error:
             status = 401 if error.code == "unauthenticated" else 403

@@ -241,7 +241,11 @@ function useDraft(ticket, mode) {
     ...draft,
     // Other words are another message, with another key.
     edit: (text) => keep({ text, key: text === draft.text ? draft.key : freshId() }),
-    clear: () => keep({ text: "", key: freshId() }),
+    // Only what was sent: words written while it was on its way stay.
+    clear: () => {
+      if (load().key === draft.key) write(name, null);
+      setDraft((now) => (now.key === draft.key ? { text: "", key: freshId() } : now));
+    },
   };
 }
 
