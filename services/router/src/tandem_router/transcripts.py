@@ -17,7 +17,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.errors import APIError, NotFoundError
 from pydantic import ValidationError
-from sqlalchemy import Connection, Insert, Table, bindparam, case, func
+from sqlalchemy import Connection, Insert, Table, and_, bindparam, case, func
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tandem_common.contract import subjects
@@ -250,16 +250,29 @@ class Transcripts:
                 if subscription is None:
                     subscription = await self._subscribe(stream, filters)
                 messages = await subscription.fetch(_BATCH, timeout=_WAIT_S)
-                await self._write(messages, read)
+                await self._write_all(stream, messages, read)
             except TimeoutError:
                 continue
             except (*CONNECTION_ERRORS, APIError, UnavailableError) as error:
                 log.warning("transcripts_wait", stream=stream, error=repr(error))
                 subscription = None
                 await self._clock.sleep(0.5)
-            except Exception as error:
-                log.exception("transcripts_failed", stream=stream, error=repr(error))
-                await self._clock.sleep(1.0)
+
+    async def _write_all(
+        self, stream: str, messages: Sequence[Msg], read: Callable[[Batch, Msg], None]
+    ) -> None:
+        """Write a batch; if it cannot be written whole, one by one, leaving out what cannot be."""
+        try:
+            await self._write(messages, read)
+        except UnavailableError:
+            raise
+        except Exception as error:
+            log.exception("transcripts_failed", stream=stream, error=repr(error))
+            if len(messages) == 1:
+                await messages[0].ack()
+                return
+            for message in messages:
+                await self._write_all(stream, [message], read)
 
     async def _subscribe(
         self, stream: str, filters: Sequence[str]
@@ -376,7 +389,8 @@ def _write_turns(connection: Connection, table: Table, batch: Batch) -> None:
         }
         statement = _insert(connection, table).on_conflict_do_nothing()
         _put(connection, statement, known)
-        is_open = table.c.state.not_in(_ENDED)
+        # Not `not_in`: its parameters expand, which one statement for many rows cannot.
+        is_open = and_(*(table.c.state != state for state in _ENDED))
         values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in answer}
         update = table.update().where(table.c.id == bindparam("turn"), is_open).values(**values)
         rows = [
