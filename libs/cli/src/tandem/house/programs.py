@@ -82,7 +82,7 @@ def services(house: House) -> list[Program]:
     """Return what works behind the doors."""
     ports = house.ports
     return [
-        _service(house, "router", ports.router, ("events",)),
+        _service(house, "router", ports.router, ("all",)),
         _service(house, "relay", ports.relay),
         _service(house, "box", ports.box),
     ]
