@@ -1,5 +1,6 @@
 """What the fake remembers: people, groups, messages, requests, mutes."""
 
+import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,7 +87,8 @@ class World:
     groups: dict[int, GroupChat] = field(default_factory=dict)
     messages: dict[int, Kept] = field(default_factory=dict)
     requests: dict[str, dict[str, Any]] = field(default_factory=dict)
-    next_message: int = 0
+    # Two lives of one account never say the same id: dedupe would be right to drop the second.
+    next_message: int = field(default_factory=lambda: 3 * secrets.randbelow(300_000_000))
 
     def person(self, user_id: int) -> Person:
         """Return a user, known or not."""
