@@ -73,6 +73,10 @@ CONNECTION_ERRORS = (
 )
 """What nats-py raises while the server is away or still recovering."""
 
+SETTLE_S = (0.03, 0.15, 0.6, 2.4)
+"""A plain subscriber hears a message before a stream has stored it. Who reads the stream upon
+hearing reads it again after these pauses, for it may have been too early."""
+
 _RECONNECT_S = 0.25
 _WRONG_LAST_SEQUENCE = 10071
 _WRONG_LAST_SEQUENCE_CONSTANT = 10164

@@ -9,7 +9,7 @@ from nats.js.errors import APIError
 
 from tandem_common.contract import subjects
 
-from .broker import CONNECTION_ERRORS, Broker
+from .broker import CONNECTION_ERRORS, SETTLE_S, Broker
 from .logging import get_logger
 
 log = get_logger(__name__)
@@ -61,9 +61,11 @@ class ConfigWatch:
         self._changed.set()
 
     async def _follow(self) -> None:
+        pauses = iter(SETTLE_S)
         while True:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), RESYNC_S)
+                await asyncio.wait_for(self._changed.wait(), next(pauses, RESYNC_S))
+                pauses = iter(SETTLE_S)
             self._changed.clear()
             try:
                 await self.refresh()

@@ -11,7 +11,7 @@ from tandem_common.contract.errors import UnavailableError
 from tandem_common.contract.turns import TERMINAL_KINDS, TurnEvent, read_turn_event
 
 from . import tracing
-from .broker import CONNECTION_ERRORS, Broker
+from .broker import CONNECTION_ERRORS, SETTLE_S, Broker
 
 REREAD_S = 15.0
 """A waiter reads the stored log again this often, should a message have been missed."""
@@ -68,7 +68,7 @@ async def attach(
 
     subscription = await broker.nc.subscribe(subjects.turn_log(turn), cb=take)
     try:
-        seen = after_n
+        seen, pauses = after_n, iter(SETTLE_S)
         stored = await _stored(broker, turn, seen)
         while True:
             for event in stored:
@@ -76,22 +76,23 @@ async def attach(
                 yield event
                 if event.kind in TERMINAL_KINDS:
                     return
-            stored = await _next(broker, turn, seen, arrived, reread_s)
+            heard = await _heard(arrived, next(pauses, reread_s))
+            if heard is not None and heard.n <= seen + 1:
+                stored = [heard] if heard.n > seen else []
+                continue
+            if heard is not None:
+                pauses = iter(SETTLE_S)
+            stored = await _stored(broker, turn, seen)
     finally:
         if not broker.nc.is_closed:
             await subscription.unsubscribe()
 
 
-async def _next(
-    broker: Broker, turn: str, seen: int, arrived: "asyncio.Queue[TurnEvent]", reread_s: float
-) -> list[TurnEvent]:
+async def _heard(arrived: "asyncio.Queue[TurnEvent]", pause_s: float) -> TurnEvent | None:
     try:
-        event = await asyncio.wait_for(arrived.get(), reread_s)
+        return await asyncio.wait_for(arrived.get(), pause_s)
     except TimeoutError:
-        return await _stored(broker, turn, seen)
-    if event.n <= seen:
-        return []
-    return [event] if event.n == seen + 1 else await _stored(broker, turn, seen)
+        return None
 
 
 async def _stored(broker: Broker, turn: str, seen: int) -> list[TurnEvent]:

@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tandem_common.contract.errors import InvalidInputError, TandemError, UnavailableError
 from tandem_common.contract.webchat import CLIENT_FRAME_ADAPTER, ClientFrame, Hello, Refusal, Say
-from tandem_common.runtime.broker import CONNECTION_ERRORS
+from tandem_common.runtime.broker import CONNECTION_ERRORS, SETTLE_S
 from tandem_common.runtime.logging import get_logger
 from tandem_gateway.errors import invalid, load_json
 from tandem_gateway.state import GatewayState
@@ -122,6 +122,7 @@ class ChatSocket:
             await self._send(ack.model_dump(mode="json"))
 
     async def _write(self, ear: Ear) -> None:
+        pauses = iter(SETTLE_S)
         while True:
             ear.stored.clear()
             try:
@@ -134,7 +135,8 @@ class ChatSocket:
             for frame in frames:
                 await self._send(frame)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ear.stored.wait(), REREAD_S)
+                await asyncio.wait_for(ear.stored.wait(), next(pauses, REREAD_S))
+                pauses = iter(SETTLE_S)
 
     async def _tell_typing(self, ear: Ear) -> None:
         while True:
