@@ -387,7 +387,7 @@ async def _until(
 
 
 def _is_answer(frame: dict[str, Any]) -> bool:
-    return frame["kind"] == "message" and frame["author"]["kind"] != "user"
+    return bool(frame["kind"] == "message" and frame["author"]["kind"] != "user")
 
 
 async def test_a_socket_resumes_by_n_across_the_gateways_death(house):

@@ -124,7 +124,8 @@ async def test_an_answer_in_an_open_chat(nats: NatsServer, tmp_path: Path):
 
 
 def _make_early(house: House) -> list[str]:
-    broker, early = house.gateway.broker, []
+    broker = house.gateway.broker
+    early: list[str] = []
     read = broker.read_subject
 
     async def read_too_early(*args: Any, **options: Any) -> list[Stored]:
