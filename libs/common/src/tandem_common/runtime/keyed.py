@@ -395,6 +395,7 @@ class KeyedConsumer:
             await self._pull(shard)
 
     async def _pull(self, shard: _Shard) -> None:
+        """Ask for as many as there is room for, a quarter at least, so that requests are few."""
         room = _IN_HAND - len(shard.in_hand) - shard.asked
         if room < _IN_HAND // 4 or shard.is_stopping:
             return
@@ -430,8 +431,7 @@ class KeyedConsumer:
             task = asyncio.create_task(self._work(shard, key))
             shard.tasks.add(task)
             task.add_done_callback(shard.tasks.discard)
-        if shard.asked < _IN_HAND // 4:
-            await self._pull(shard)
+        await self._pull(shard)
 
     def _on_status(self, shard: _Shard, status: str, headers: Mapping[str, str]) -> None:
         if status == "100":
@@ -454,6 +454,7 @@ class KeyedConsumer:
                 if queue:
                     queue.popleft()
                 shard.in_hand.pop(msg.metadata.sequence.stream, None)
+                await self._pull(shard)
         finally:
             shard.queues.pop(key, None)
 
