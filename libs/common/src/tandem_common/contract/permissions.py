@@ -57,11 +57,15 @@ def _write_bucket(bucket: str, keys: str = ">") -> tuple[str, ...]:
 
 
 def _declare(*streams: str) -> tuple[str, ...]:
+    """Make a stream that is not there yet; one that is there stays as it is."""
     return tuple(
-        f"{_JS}.STREAM.{verb}.{stream}"
-        for stream in streams
-        for verb in ("CREATE", "UPDATE", "INFO")
+        f"{_JS}.STREAM.{verb}.{stream}" for stream in streams for verb in ("CREATE", "INFO")
     )
+
+
+def _reshape(*streams: str) -> tuple[str, ...]:
+    """Change how a stream is made: its owner only, for limits delete and a republish tells."""
+    return tuple(f"{_JS}.STREAM.UPDATE.{stream}" for stream in streams)
 
 
 def _buckets(*buckets: str) -> tuple[str, ...]:
@@ -72,15 +76,8 @@ _MEDIA = (
     *_declare(f"OBJ_{subjects.MEDIA}"),
     f"$O.{subjects.MEDIA}.>",
     *_consume(f"OBJ_{subjects.MEDIA}"),
-    f"{_JS}.STREAM.PURGE.OBJ_{subjects.MEDIA}",
     f"{_JS}.STREAM.NAMES",  # nats-py looks up the stream of an object's chunks by subject
     f"$JS.FC.OBJ_{subjects.MEDIA}.>",
-)
-_LEASES = (
-    *_buckets(subjects.LEASES, subjects.EPOCHS, subjects.MEMBERS),
-    *_write_bucket(subjects.LEASES),
-    *_write_bucket(subjects.EPOCHS),
-    *_write_bucket(subjects.MEMBERS),
 )
 _COMMON = (f"{_JS}.INFO",)
 
@@ -93,6 +90,29 @@ def _leases_of(consumer: str) -> tuple[str, ...]:
         *_write_bucket(subjects.EPOCHS, keys),
         *_write_bucket(subjects.MEMBERS, keys),
     )
+
+
+SERVICE_USERS: tuple[str, ...] = (
+    "gateway",
+    "router",
+    "relay",
+    "box",
+    "adapter-onebot",
+    "adapter-webchat",
+    "admin",
+)
+_ADAPTER = "adapter-"
+_PLATFORMS = (
+    "openai",
+    *(user.removeprefix(_ADAPTER) for user in SERVICE_USERS if user.startswith(_ADAPTER)),
+)
+_ROUTED = (
+    subjects.EVENTS,
+    subjects.TURNS,
+    subjects.LEDGER,
+    *(subjects.out_stream(platform) for platform in _PLATFORMS),
+)
+"""What the router reads, and owns."""
 
 
 def _adapter(platform: str) -> Permissions:
@@ -161,6 +181,7 @@ def _gateway() -> Permissions:
                 subjects.WEBCHAT,
                 "OUT_openai",
             ),
+            *_reshape(subjects.WEBCHAT),
             *_consume(subjects.TURNS),
             *_consume(subjects.WEBCHAT),
             *_consume(subjects.DLQ),
@@ -195,15 +216,10 @@ def _router() -> Permissions:
             "dlq.evt.>",
             "api.>",
             "relay.v1.>",
-            f"{_JS}.STREAM.CREATE.*",
-            f"{_JS}.STREAM.UPDATE.*",
-            f"{_JS}.STREAM.INFO.*",
-            f"{_JS}.STREAM.NAMES",
-            f"{_JS}.STREAM.LIST",
-            f"{_JS}.CONSUMER.>",
-            f"{_JS}.DIRECT.GET.>",
-            "$JS.ACK.>",
-            *_LEASES,
+            *_declare(*_ROUTED, subjects.TICKETS, subjects.DLQ),
+            *_reshape(*_ROUTED, subjects.TICKETS, subjects.DLQ),
+            *(subject for stream in _ROUTED for subject in _consume(stream)),
+            *_leases_of("events"),
             *_buckets(subjects.CFG),
             *_read_bucket(subjects.CFG),
         ),
@@ -228,11 +244,13 @@ def _relay() -> Permissions:
             "dlq.ticket.>",
             "api.*.*.set_typing",
             "audit.>",
-            f"{_JS}.STREAM.CREATE.*",
-            f"{_JS}.STREAM.UPDATE.*",
-            f"{_JS}.STREAM.INFO.*",
-            f"{_JS}.DIRECT.GET.>",
+            *_declare(subjects.TICKETS, subjects.TURNS, subjects.DLQ),
+            *_reshape(subjects.TICKETS),
             *_consume(subjects.TICKETS),
+            *(
+                f"{_JS}.DIRECT.GET.{subjects.out_stream(platform)}.out.{platform}.>"
+                for platform in _PLATFORMS
+            ),
             *_leases_of("tickets"),
         ),
         subscribe=(
@@ -253,25 +271,14 @@ def _admin() -> Permissions:
     return Permissions((">",), (">",))
 
 
-SERVICE_USERS: tuple[str, ...] = (
-    "gateway",
-    "router",
-    "relay",
-    "box",
-    "adapter-onebot",
-    "adapter-webchat",
-    "admin",
-)
-
-
 def permissions_of(user: str) -> Permissions:
     """Return what a service's NATS user may do.
 
     Raises:
         KeyError: No such user.
     """
-    if user.startswith("adapter-"):
-        return _adapter(user.removeprefix("adapter-"))
+    if user.startswith(_ADAPTER):
+        return _adapter(user.removeprefix(_ADAPTER))
     return {
         "gateway": _gateway,
         "router": _router,

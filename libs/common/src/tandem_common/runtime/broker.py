@@ -20,7 +20,7 @@ from nats import errors as nats_errors, micro
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, KeyValueConfig, StreamConfig
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamConfig
 from nats.js.errors import (
     APIError,
     BadRequestError,
@@ -232,13 +232,13 @@ class Broker:
                 raise
             await self.js.update_stream(config)
 
-    async def _declare_bucket(self, config: KeyValueConfig) -> None:
+    async def _declare_bucket(self, config: StreamConfig) -> None:
         try:
-            await self.js.create_key_value(config)
+            await self.js.add_stream(config)
         except BadRequestError as error:
             if error.err_code != _STREAM_EXISTS_OTHERWISE:
                 raise
-            log.info("bucket_kept", bucket=config.bucket)
+            log.info("bucket_kept", bucket=config.name)
 
     async def _declare_media(self) -> None:
         try:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from nats.js.api import (
     DiscardPolicy,
-    KeyValueConfig,
     ObjectStoreConfig,
     RetentionPolicy,
     StorageType,
@@ -16,6 +15,7 @@ from tandem_common.contract import subjects
 
 _DAY_S = 86_400.0
 _HOUR_S = 3_600.0
+_DEDUPE_S = 120.0
 _MIB = 1 << 20
 LEASE_TTL_S = 3.0
 
@@ -103,14 +103,25 @@ _BUCKET_TTLS_S: dict[str, float] = {
 }
 
 
-def bucket_config(name: str) -> KeyValueConfig:
-    """Return how a bucket is made: on file, because memory vanishes with a single server."""
-    return KeyValueConfig(
-        bucket=name,
-        history=1,
-        ttl=_BUCKET_TTLS_S[name] or None,
+def bucket_config(name: str) -> StreamConfig:
+    """Return how a bucket is made: on file, because memory vanishes with a single server.
+
+    It is the client's own shape but for rollups: with one, whoever may write a single key could
+    replace the whole bucket.
+    """
+    ttl_s = _BUCKET_TTLS_S[name]
+    return StreamConfig(
+        name=f"KV_{name}",
+        subjects=[f"$KV.{name}.>"],
         storage=StorageType.FILE,
-        direct=True,
+        max_msgs_per_subject=1,
+        max_age=ttl_s,
+        duplicate_window=min(ttl_s or _DEDUPE_S, _DEDUPE_S),
+        discard=DiscardPolicy.NEW,
+        deny_delete=True,
+        allow_rollup_hdrs=False,
+        allow_direct=True,
+        allow_msg_ttl=True,
     )
 
 
