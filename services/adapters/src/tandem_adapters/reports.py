@@ -5,7 +5,6 @@ next send. Failures and doubts are events of their own, stored before the conver
 """
 
 import asyncio
-import contextlib
 from typing import Any
 
 from tandem_common.contract import subjects
@@ -17,6 +16,7 @@ from tandem_common.runtime.broker import Broker
 from tandem_common.runtime.clock import Clock
 from tandem_common.runtime.ids import new_id
 from tandem_common.runtime.logging import get_logger
+from tandem_common.runtime.tasks import end_all
 
 from .base import BotSettings, Done
 
@@ -42,9 +42,7 @@ class Reports:
     async def stop(self) -> None:
         """Publish what is left."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end_all([self._task])
         await self._flush()
 
     def sent(

@@ -23,6 +23,7 @@ from tandem_common.runtime.clock import Clock
 from tandem_common.runtime.database import Database
 from tandem_common.runtime.ids import new_id
 from tandem_common.runtime.logging import get_logger
+from tandem_common.runtime.tasks import end_all
 
 from .models import OutboxRow
 
@@ -74,9 +75,7 @@ class OutboxPublisher:
     async def stop(self) -> None:
         """Stop following; what is left is published at the next start."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end_all([self._task])
 
     def wake(self) -> None:
         """Say that something was written."""

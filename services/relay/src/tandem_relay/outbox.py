@@ -4,7 +4,6 @@ Every message carries an id of its own, so the other side takes a repeat as the 
 """
 
 import asyncio
-import contextlib
 from collections import defaultdict
 from datetime import timedelta
 
@@ -18,6 +17,7 @@ from tandem_common.runtime.clock import Clock
 from tandem_common.runtime.database import Database
 from tandem_common.runtime.logging import get_logger
 from tandem_common.runtime.outlog import OutLog
+from tandem_common.runtime.tasks import end_all
 from tandem_common.runtime.temporal import Temporal
 from tandem_common.runtime.turnlog import TurnLog
 
@@ -57,9 +57,7 @@ class Outbox:
     async def stop(self) -> None:
         """Stop; what is left is told after the next start."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end_all([self._task])
         if self._timers:
             await asyncio.wait(self._timers, timeout=2)
 

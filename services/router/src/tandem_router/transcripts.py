@@ -32,6 +32,7 @@ from tandem_common.runtime.broker import CONNECTION_ERRORS, Broker
 from tandem_common.runtime.clock import Clock
 from tandem_common.runtime.database import Database
 from tandem_common.runtime.logging import get_logger
+from tandem_common.runtime.tasks import end_all
 
 from .models.tables import METADATA
 
@@ -237,9 +238,7 @@ class Transcripts:
 
     async def stop(self) -> None:
         """Stop following; what is not acknowledged comes again."""
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await end_all(self._tasks.values())
 
     async def _follow(
         self, stream: str, filters: Sequence[str], read: Callable[[Batch, Msg], None]

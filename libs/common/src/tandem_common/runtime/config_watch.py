@@ -11,6 +11,7 @@ from tandem_common.contract import subjects
 
 from .broker import CONNECTION_ERRORS, SETTLE_S, Broker
 from .logging import get_logger
+from .tasks import end_all
 
 log = get_logger(__name__)
 
@@ -49,9 +50,7 @@ class ConfigWatch:
     async def stop(self) -> None:
         """Stop following."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end_all([self._task])
 
     async def check(self) -> str | None:
         """Return why the configuration is not known yet, or None."""

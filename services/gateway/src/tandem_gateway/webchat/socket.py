@@ -12,6 +12,7 @@ from tandem_common.contract.errors import InvalidInputError, TandemError, Unavai
 from tandem_common.contract.webchat import CLIENT_FRAME_ADAPTER, ClientFrame, Hello, Refusal, Say
 from tandem_common.runtime.broker import CONNECTION_ERRORS, SETTLE_S
 from tandem_common.runtime.logging import get_logger
+from tandem_common.runtime.tasks import end_all
 from tandem_gateway.errors import invalid, load_json
 from tandem_gateway.state import GatewayState
 
@@ -153,9 +154,7 @@ class ChatSocket:
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    for result in await asyncio.gather(*tasks, return_exceptions=True):
+    for result in await end_all(tasks):
         if isinstance(result, Exception) and not isinstance(
             result, WebSocketDisconnect | RuntimeError
         ):
