@@ -154,9 +154,9 @@ def test_no_child_outlives_a_killed_supervisor_and_the_same_ports_work_again(sta
 def test_a_service_that_dies_comes_back(start):
     up = start()
     up.until_ready()
-    first = up.note("router-events")["pid"]
+    first = up.note("router-all")["pid"]
     os.kill(first, signal.SIGKILL)
-    up.until(lambda: up.note("router-events")["pid"] != first, "second router")
+    up.until(lambda: up.note("router-all")["pid"] != first, "second router")
     _, output = up.end()
     assert re.search(r"router\s+ended with -9, again in 0\.5 s", output)
 
