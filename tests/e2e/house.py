@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -16,9 +15,9 @@ from typing import Any
 
 import aiohttp
 
-from tandem.house.ports import Ports, taken
 from tandem_common.runtime.broker import Broker
 from tandem_common.runtime.settings import ServiceSettings
+from tests.ports import free_base
 
 START_S = 90
 
@@ -100,20 +99,12 @@ class House:
                 await asyncio.sleep(0.1)
 
 
-def _base() -> int:
-    # Below the ports the kernel gives to clients: between the look and the start seconds pass.
-    while True:
-        base = random.SystemRandom().randrange(12_000, 30_000)
-        if not taken(Ports(base)):
-            return base
-
-
 @contextlib.contextmanager
 def running_house(folder: Path, **env: str) -> Iterator[House]:
     """Start `tandem up` and wait until it is ready."""
     data, ready = folder / "data", folder / "ready.json"
     args = [sys.executable, "-m", "tandem", "up", "--data", str(data), "--ready-file", str(ready)]
-    args += ["--port-base", str(_base())]
+    args += ["--port-base", str(free_base())]
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "up.log").open("wb") as log:
         process = subprocess.Popen(

@@ -3,24 +3,18 @@
 import asyncio
 import json
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from tandem_common.testing.servers import free_port
 from tests.peers.onebot import ANN, BEN, GROUP, OneBotPeer
 
 pytestmark = pytest.mark.integration
 TOKEN = "house-token"
 SECRET = "post-secret"
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class App:

@@ -14,22 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from tandem.house.ports import Ports, taken
+from tests.ports import free_base
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
 STUB = Path(__file__).parent / "stub_service.py"
 SERVICES = ("router", "relay", "box", "gateway", "adapters")
 WAIT_S = 60
-
-
-def free_base():
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            base = probe.getsockname()[1]
-        if base <= 65000 and not taken(Ports(base)):
-            return base
 
 
 def make_stubs(folder):
@@ -102,7 +93,8 @@ def start(tmp_path):
     for up in started:
         with contextlib.suppress(ProcessLookupError):
             up.process.kill()
-        up.process.communicate()
+        if up.process.stdout and not up.process.stdout.closed:
+            up.process.communicate()
 
 
 def is_alive(pid):

@@ -11,27 +11,19 @@ from tandem.errors import CommandError
 from tandem.house import credentials, lock
 from tandem.house.bots import needed
 from tandem.house.files import read_json, write_json
-from tandem.house.ports import ADAPTERS, Ports, is_free, require_free, taken
+from tandem.house.ports import ADAPTERS, Ports, is_free, require_free
 from tandem.house.process import LOG_LIMIT_BYTES, shorten
 from tandem.house.programs import House, adapter, gateway, services
 from tandem.house.ready import ReadyFiles, facts
 from tandem.house.screen import curl
 from tandem.settings import CliSettings
 from tandem.strings import STRINGS, hint
+from tests.ports import free_base
 
 
 @pytest.fixture
 def house(tmp_path):
     return House(tmp_path, Ports(8400), credentials.ensure(tmp_path), environ={})
-
-
-def free_base():
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            base = probe.getsockname()[1]
-        if 1024 <= base <= 65000 and not taken(Ports(base)):
-            return base
 
 
 def mode(path):

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,6 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
+_PORTS = range(10_000, 32_768)
+# Not seeded: two suites on one machine, or one that repeats an order, must not meet.
+_RANDOM = random.SystemRandom()
 
 
 def wait_until(ready: Callable[[], bool], what: str, timeout_s: float = 30) -> None:
@@ -31,10 +35,16 @@ def wait_until(ready: Callable[[], bool], what: str, timeout_s: float = 30) -> N
 
 
 def free_port() -> int:
-    """Return a port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port nobody listens on now.
+
+    It lies below the ports the kernel gives to clients: seconds may pass until the server starts,
+    or starts again after a kill, and no connection of somebody else's sits on it by then.
+    """
+    while True:
+        port = _RANDOM.choice(_PORTS)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def listens(port: int) -> bool:
