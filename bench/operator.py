@@ -195,6 +195,7 @@ async def _bench(gateway: str, pids: dict[str, int]) -> None:
     _say("idle", await _idle(desk, SAMPLES, "idle"))
     await _quiet(pids)
     memory = {name: rss_mib(pid) for name, pid in pids.items()}
+    cpu = {name: cpu_seconds(pid) for name, pid in pids.items()}
     began = time.perf_counter()
     waiting = await _begin(gateway, WAITING, "many")
     await desk.tickets(WAITING)
@@ -204,6 +205,11 @@ async def _bench(gateway: str, pids: dict[str, int]) -> None:
         f"{WAITING} callers ask: all tickets open after {opened:.1f} s, "
         f"quiet again {settled:.0f} s later"
     )
+    each = ", ".join(
+        f"{name} {(cpu_seconds(pid) - cpu[name]) / WAITING * 1000:.0f}"
+        for name, pid in pids.items()
+    )
+    print(f"  ms CPU a ticket, timers included: {each}")
     added = {name: rss_mib(pid) - memory[name] for name, pid in pids.items()}
     both = added["gateway"] + added["relay"]
     listed = ", ".join(f"{name} {mib:+.0f}" for name, mib in added.items())
